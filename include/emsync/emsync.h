@@ -1,0 +1,360 @@
+/* emsync.h - give a video its own soundtrack: music that follows its emotion
+ * and lands on its cuts.
+ *
+ * Five stages, each a call, each with a file that can be edited by hand:
+ *
+ *     video -> ems_analyze -> ems_plan_make -> ems_compose -> ems_render
+ *           -> ems_mux -> video with soundtrack
+ *
+ *     ems_error err;
+ *     ems_score_options o = ems_score_defaults();
+ *     if (ems_score("in.mp4", "out.mp4", &o, NULL, NULL, &err) < 0)
+ *         fprintf(stderr, "%s\n", err.text);
+ *
+ * Rules that hold for every function here:
+ * - Nothing prints, ends the process or keeps global state.
+ * - Times are seconds from the first video frame; valence and arousal lie in
+ *   [-1,1] (unpleasant..pleasant, calm..excited).
+ * - A function that returns a pointer gives NULL on failure; one that returns
+ *   int gives 0 or a negative ems_code. `err` may be NULL; otherwise it then
+ *   holds the same code and one sentence: what failed, on what, what to do.
+ * - Output files appear whole, by rename, or not at all.
+ * - Objects are independent: any number of threads may work on different
+ *   objects; one object is used by one thread at a time. Read-only calls on
+ *   the same object may run at the same time. Every free accepts NULL.
+ * - Options: start from the *_defaults() function, then change fields.
+ *   Strings in options are borrowed for the time of the call. */
+#ifndef EMSYNC_H
+#define EMSYNC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define EMS_VERSION "0.1.0"
+#define EMS_API __attribute__((visibility("default")))
+
+typedef enum ems_code {
+    EMS_OK = 0,
+    EMS_EINVAL = -1,       /* a wrong argument or option */
+    EMS_ENOMEM = -2,
+    EMS_EIO = -3,          /* a file cannot be read or written */
+    EMS_EFORMAT = -4,      /* a file is not what it should be */
+    EMS_EUNSUPPORTED = -5, /* right, but beyond what this build can do */
+    EMS_ECANCELLED = -6,
+    EMS_EINTERNAL = -7,    /* a mistake in this library */
+} ems_code;
+
+typedef struct ems_error {
+    ems_code code;
+    char text[508];
+} ems_error;
+
+typedef enum ems_log_level {
+    EMS_LOG_WARNING, EMS_LOG_INFO, EMS_LOG_DEBUG,
+} ems_log_level;
+
+/* How a call runs. NULL stands for all zeros: one thread per core, silence.
+ * The callbacks come from the calling thread only. */
+typedef struct ems_run {
+    int threads; /* 0: EMSYNC_THREADS, else one per core. Never changes a result. */
+    void *user;
+    /* `stage` is a stage's name, `done` in 0..1. */
+    void (*progress)(void *user, const char *stage, double done);
+    void (*log)(void *user, ems_log_level level, const char *text);
+    /* Asked often; nonzero ends the call with EMS_ECANCELLED. */
+    int (*cancelled)(void *user);
+} ems_run;
+
+/* ---- What the stages exchange ---------------------------------------- */
+
+typedef enum ems_cut_kind {
+    EMS_CUT, EMS_DISSOLVE, EMS_FADE_IN, EMS_FADE_OUT,
+} ems_cut_kind;
+
+typedef struct ems_cut {
+    double time;       /* of the first frame of the new shot */
+    ems_cut_kind kind;
+    double strength;   /* scene score in 0..1 */
+} ems_cut;
+
+typedef struct ems_knot { /* one point of the emotion curve; linear between */
+    double time;
+    double valence, arousal;
+} ems_knot;
+
+/* Ekman's six emotions, alphabetical as everywhere in EMSYNC. */
+enum { EMS_ANGER, EMS_DISGUST, EMS_FEAR, EMS_JOY, EMS_SADNESS, EMS_SURPRISE,
+       EMS_EKMAN };
+
+typedef enum ems_family { /* instrument families, in the order of the tokens */
+    EMS_BASS, EMS_DRUMS, EMS_GUITAR, EMS_PIANO, EMS_STRINGS, EMS_FAMILIES,
+} ems_family;
+
+typedef struct ems_note {
+    double start, length;          /* seconds, length > 0 */
+    uint8_t family, pitch, velocity; /* ems_family; MIDI 0..127; 1..127 */
+} ems_note;
+
+/* ---- 1. analyze: what happens in the video, and how it feels ----------- */
+
+typedef struct ems_analysis ems_analysis;
+
+typedef enum ems_cut_policy {
+    EMS_CUTS_AUTO,  /* every transition found */
+    EMS_CUTS_PAPER, /* EMSYNC: score > 0.27, at least 4 s apart */
+} ems_cut_policy;
+
+typedef struct ems_analyze_options {
+    ems_cut_policy cuts;
+    double threshold; /* scene score that makes a hard cut; default 0.27 */
+} ems_analyze_options;
+
+EMS_API ems_analyze_options ems_analyze_defaults(void);
+
+/* Decode `video` once and analyse it. Works for anything FFmpeg can read;
+ * a file without pictures or without sound gives what the other half tells. */
+EMS_API ems_analysis *ems_analyze(const char *video,
+                                  const ems_analyze_options *options,
+                                  const ems_run *run, ems_error *err);
+/* analysis.json (docs/FORMATS.md). */
+EMS_API ems_analysis *ems_analysis_load(const char *path, ems_error *err);
+EMS_API int ems_analysis_save(const ems_analysis *a, const char *path,
+                              ems_error *err);
+EMS_API double ems_analysis_duration(const ems_analysis *a);
+EMS_API double ems_analysis_fps(const ems_analysis *a); /* 0: no pictures */
+/* Arrays belong to the analysis; ascending in time. */
+EMS_API const ems_cut *ems_analysis_cuts(const ems_analysis *a, size_t *count);
+EMS_API const ems_knot *ems_analysis_curve(const ems_analysis *a,
+                                           size_t *count);
+/* Ekman probabilities of the whole video, EMS_EKMAN values that sum to 1. */
+EMS_API const double *ems_analysis_emotion(const ems_analysis *a);
+EMS_API void ems_analysis_free(ems_analysis *a);
+
+/* ---- 2. plan: what the music shall do --------------------------------- */
+
+typedef struct ems_plan ems_plan;
+
+typedef enum ems_sync {
+    EMS_SYNC_EXACT, /* the music is led to every hit: error below a frame */
+    EMS_SYNC_PAPER, /* conditioning alone, as in EMSYNC */
+} ems_sync;
+
+typedef struct ems_plan_options {
+    uint64_t seed;
+    ems_sync sync;
+    double min_gap;          /* seconds between hits; <= 0: the policy's own
+                                (paper 4 s, exact 1 s) */
+    double valence, arousal; /* NaN: as analysed; else used for the whole film */
+} ems_plan_options;
+
+EMS_API ems_plan_options ems_plan_defaults(void);
+EMS_API ems_plan *ems_plan_make(const ems_analysis *a,
+                                const ems_plan_options *options,
+                                ems_error *err);
+/* plan.json (docs/FORMATS.md). */
+EMS_API ems_plan *ems_plan_load(const char *path, ems_error *err);
+EMS_API int ems_plan_save(const ems_plan *p, const char *path, ems_error *err);
+EMS_API double ems_plan_duration(const ems_plan *p);
+/* Times of the hits, ascending; they belong to the plan. */
+EMS_API const double *ems_plan_hits(const ems_plan *p, size_t *count);
+EMS_API void ems_plan_free(ems_plan *p);
+
+/* ---- 3. compose: the music as notes ------------------------------------ */
+
+typedef struct ems_piece ems_piece; /* notes, bars, tempo map, markers */
+
+typedef struct ems_compose_options {
+    const char *model;   /* safetensors; NULL: the model that ships */
+    double temperature;  /* default 1.35 is the paper's; see docs/MUSIC.md */
+    double top_p;
+    int fewer_instruments; /* nonzero: one or two instruments */
+    int from_start;      /* nonzero: prime as the true beginning of a song */
+    int hop;             /* tokens dropped when the window is full;
+                            0: a third of the window; 1: as the authors do */
+} ems_compose_options;
+
+EMS_API ems_compose_options ems_compose_defaults(void);
+/* Equal plan, options and model give equal notes on every x86-64 CPU with
+ * FMA, every compiler and thread count. */
+EMS_API ems_piece *ems_compose(const ems_plan *plan,
+                               const ems_compose_options *options,
+                               const ems_run *run, ems_error *err);
+/* Standard MIDI File, type 1, 480 ticks per quarter (docs/FORMATS.md). */
+EMS_API ems_piece *ems_piece_load(const char *path, ems_error *err);
+EMS_API int ems_piece_save(const ems_piece *p, const char *path,
+                           ems_error *err);
+EMS_API double ems_piece_duration(const ems_piece *p);
+/* Ascending by start; belongs to the piece. */
+EMS_API const ems_note *ems_piece_notes(const ems_piece *p, size_t *count);
+EMS_API void ems_piece_free(ems_piece *p);
+
+/* ---- 4. render: the music as sound -------------------------------------- */
+
+typedef struct ems_render_options {
+    const char *soundfont; /* SF2 or SF3; NULL: FluidR3 GM where the system
+                              keeps it */
+    const char *stems;     /* folder for one WAV per instrument; NULL: none */
+    double lufs;           /* integrated loudness; default -14 */
+    double fade;           /* seconds at the end; < 0: 3 s or none if short */
+} ems_render_options;
+
+EMS_API ems_render_options ems_render_defaults(void);
+/* Write `wav`: 48 kHz stereo, exactly as long as the piece. */
+EMS_API int ems_render(const ems_piece *piece, const char *wav,
+                       const ems_render_options *options, const ems_run *run,
+                       ems_error *err);
+
+/* ---- 5. mux: the sound into the video ----------------------------------- */
+
+typedef enum ems_audio_mode {
+    EMS_AUDIO_REPLACE, /* the music instead of the original sound */
+    EMS_AUDIO_MIX,     /* both in one stream */
+    EMS_AUDIO_TRACK,   /* the music as a second audio stream */
+} ems_audio_mode;
+
+typedef struct ems_mux_options {
+    ems_audio_mode audio; /* default mix: the original sound is kept */
+    double music_db;      /* gain of the music in a mix; default -6 */
+    const char *comment;  /* for the container's metadata; NULL: none */
+} ems_mux_options;
+
+EMS_API ems_mux_options ems_mux_defaults(void);
+/* The video stream is copied; other streams, chapters and metadata stay. */
+EMS_API int ems_mux(const char *video, const char *wav, const char *out,
+                    const ems_mux_options *options, const ems_run *run,
+                    ems_error *err);
+
+/* ---- All five in a row --------------------------------------------------- */
+
+typedef struct ems_score_options {
+    ems_analyze_options analyze;
+    ems_plan_options plan;
+    ems_compose_options compose;
+    ems_render_options render;
+    ems_mux_options mux;
+    const char *keep;   /* folder for analysis.json, plan.json, score.mid,
+                           mix.wav and stems; NULL: nothing is kept */
+} ems_score_options;
+
+typedef struct ems_hit {  /* the proof: where the music answers the picture */
+    double cut, note;     /* seconds; note: the nearest onset */
+    double error_ms, error_frames; /* note - cut */
+} ems_hit;
+
+typedef struct ems_report {
+    ems_hit *hits;        /* owned: ems_report_clear */
+    size_t hit_count;
+    double duration, fps;
+    double analyze, plan, compose, render, mux, total; /* seconds of work */
+    size_t peak_rss;      /* bytes, of the process so far */
+    size_t notes, bars;
+    double lufs;          /* of the music, measured after mixing */
+} ems_report;
+
+EMS_API ems_score_options ems_score_defaults(void);
+/* `report` may be NULL; otherwise it is overwritten. */
+EMS_API int ems_score(const char *video, const char *out,
+                      const ems_score_options *options, ems_report *report,
+                      const ems_run *run, ems_error *err);
+/* report.json (docs/FORMATS.md). */
+EMS_API int ems_report_save(const ems_report *r, const char *path,
+                            ems_error *err);
+EMS_API void ems_report_clear(ems_report *r);
+
+/* ---- Models, data, training ---------------------------------------------- */
+
+typedef struct ems_model_shape {
+    int d_model, n_layer, n_head, d_inner, context_len, vocab_size;
+} ems_model_shape;
+
+typedef struct ems_model_info {
+    ems_model_shape shape;
+    uint64_t parameters;
+    char sha256[65]; /* of the file, hexadecimal */
+} ems_model_info;
+
+EMS_API int ems_model_inspect(const char *weights, ems_model_info *out,
+                              ems_error *err);
+/* Convert a PyTorch state dict (zip with pickle) to safetensors. Reads the
+ * part of pickle that tensors need, executes nothing, refuses the rest. */
+EMS_API int ems_model_import(const char *pt, const char *safetensors,
+                             ems_error *err);
+/* Recompute the logits (and, with `grads`, loss and gradients) of reference
+ * vectors laid out as in docs/FORMATS.md and call `each` with the largest
+ * relative error per tensor. Returns the number of tensors above `tolerance`,
+ * or a negative code. `grads` may be NULL. */
+EMS_API int ems_model_check(const char *weights, const char *io,
+                            const char *grads, double tolerance,
+                            void (*each)(void *user, const char *tensor,
+                                         double error),
+                            void *user, const ems_run *run, ems_error *err);
+
+typedef struct ems_dataset_options {
+    const char *const *folders; /* searched for .mid and .midi, at any depth */
+    size_t folder_count;
+    const char *labels;  /* CSV: file,valence,arousal; NULL: guesses */
+    double held_out;     /* share of the pieces kept for validation; 0.05 */
+    const char *report;  /* JSON; NULL: none */
+} ems_dataset_options;
+
+EMS_API ems_dataset_options ems_dataset_defaults(void);
+/* Read folders of MIDI into one token file (docs/FORMATS.md). */
+EMS_API int ems_dataset_build(const char *out,
+                              const ems_dataset_options *options,
+                              const ems_run *run, ems_error *err);
+
+typedef enum ems_precision { EMS_F32, EMS_BF16, EMS_INT8 } ems_precision;
+
+typedef struct ems_train_options {
+    ems_model_shape shape;   /* of a new model; ignored on resume */
+    ems_precision precision; /* of the matrix products: EMS_F32 or EMS_BF16 */
+    const char *dataset;
+    const char *out;         /* weights; out.ckpt holds the optimiser */
+    int resume;              /* nonzero: go on from out.ckpt */
+    int batch, steps;        /* sequences per step; steps in all */
+    double minutes;          /* stop after this time; 0: no limit */
+    double lr, warmup, weight_decay, clip, dropout;
+    uint64_t seed;
+    double checkpoint_minutes, validate_steps;
+    int dry_run;             /* nonzero: log bytes and FLOPs, do nothing */
+} ems_train_options;
+
+EMS_API ems_train_options ems_train_defaults(void);
+/* Progress goes to the log callback and, one line a step, to out.log. */
+EMS_API int ems_train_music(const ems_train_options *options,
+                            const ems_run *run, ems_error *err);
+
+/* ---- Measuring ------------------------------------------------------------- */
+
+typedef struct ems_bench_options {
+    ems_model_shape shape;
+    ems_precision precision;
+    int window;  /* tokens in the window when timing starts */
+    int tokens;  /* tokens timed */
+    int batch;   /* training: sequences per step */
+} ems_bench_options;
+
+EMS_API ems_bench_options ems_bench_defaults(void);
+/* Random weights of the shape; tokens per second of composing or training.
+ * `bandwidth` (may be NULL): the tokens per second at which the weights alone
+ * can be streamed from memory on this machine, measured in the same call. */
+EMS_API int ems_bench_compose(const ems_bench_options *options,
+                              double *tokens_per_second, double *bandwidth,
+                              const ems_run *run, ems_error *err);
+EMS_API int ems_bench_train(const ems_bench_options *options,
+                            double *tokens_per_second, const ems_run *run,
+                            ems_error *err);
+
+/* One line per thing the program needs: `ok` and what was found, or what is
+ * wrong and the command that repairs it. Returns how many are wrong. */
+EMS_API int ems_doctor(void (*each)(void *user, int ok, const char *text),
+                       void *user);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,42 @@
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void write_text(ems_error *err, ems_code code, const char *format,
+                       va_list args)
+{
+    err->code = code;
+    vsnprintf(err->text, sizeof err->text, format, args);
+}
+
+int ems_fail(ems_error *err, ems_code code, const char *format, ...)
+{
+    if (err) {
+        va_list args;
+        va_start(args, format);
+        write_text(err, code, format, args);
+        va_end(args);
+    }
+    return code;
+}
+
+int ems_fail_errno(ems_error *err, ems_code code, const char *format, ...)
+{
+    const int saved = errno;
+    if (err) {
+        va_list args;
+        va_start(args, format);
+        write_text(err, code, format, args);
+        va_end(args);
+        const size_t used = strlen(err->text);
+        char reason[128];
+        /* The XSI strerror_r: thread-safe, unlike strerror. */
+        if (strerror_r(saved, reason, sizeof reason) != 0)
+            snprintf(reason, sizeof reason, "error %d", saved);
+        snprintf(err->text + used, sizeof err->text - used, ": %s", reason);
+    }
+    return code;
+}

@@ -1,0 +1,46 @@
+/* media.h - pictures and sound out of a file, and sound back into it. The
+ * only module that knows FFmpeg. Files are opened as local files whatever
+ * their names look like; no other protocol is ever used. */
+#ifndef EMS_MEDIA_H
+#define EMS_MEDIA_H
+#include "base/error.h"
+
+typedef struct ems_media_info {
+    double duration;  /* seconds from the first video frame to the end of the
+                         last (audio only: of the sound) */
+    double fps;       /* average; 0 without pictures */
+    int width, height, rotation; /* degrees clockwise, 0/90/180/270 */
+    int has_video, has_audio;    /* has_video is 0 for cover art and stills */
+    int sample_rate, channels;
+    int64_t frames;   /* decoded; known after ems_media_decode */
+} ems_media_info;
+
+enum { EMS_THUMB_W = 64, EMS_THUMB_H = 36, EMS_MEDIA_RATE = 22050 };
+
+typedef struct ems_frame {
+    double time;        /* seconds from the first frame */
+    double scene_score; /* facts section 3.2; 0 for the first frame */
+    double mafd;        /* mean absolute luma difference, 0..255 */
+    const uint8_t *rgb; /* EMS_THUMB_H rows of EMS_THUMB_W RGB pixels (area
+                           averaged), or NULL: only some frames carry one */
+} ems_frame;
+
+/* What a decode pass calls; a nonzero return ends it with that code. */
+typedef struct ems_media_sink {
+    void *user;
+    int (*video)(void *user, const ems_frame *frame, ems_error *err);
+    /* Mono float +-1 at EMS_MEDIA_RATE, gapless from time 0 of the video
+     * (silence is put in, early sound is cut off). */
+    int (*audio)(void *user, const float *samples, size_t count,
+                 ems_error *err);
+    double thumb_seconds; /* at least this long between frames with rgb */
+} ems_media_sink;
+
+/* Decode the whole file once, pictures and sound as they come. `duration` in
+ * *info is exact afterwards. EMS_EFORMAT: neither pictures nor sound. */
+int ems_media_decode(const char *path, const ems_media_sink *sink,
+                     ems_media_info *info, const ems_run *run,
+                     ems_error *err);
+
+/* ems_mux of emsync.h lives here: mux.c. */
+#endif

@@ -1,0 +1,76 @@
+"""The mma grooves that are used, with what they are good for."""
+
+import re
+from collections import namedtuple
+from pathlib import Path
+
+# metre: what the MIDI file says; beats: what mma calls a beat, per bar; slowest and fastest: quarter notes a minute;
+# energy: how driving the groove is by ear, -1 still .. 1 wild.
+Groove = namedtuple("Groove", "name metre beats slowest fastest energy")
+
+FOUR, THREE, SIX = (4, 4), (3, 4), (6, 8)
+
+GROOVES = [Groove(*row) for row in (
+    # ballads, hymns, arpeggios
+    ("Ballad", FOUR, 4, 50, 88, -0.5), ("Ballad1", FOUR, 4, 50, 88, -0.4), ("PianoBallad", FOUR, 4, 50, 84, -0.7),
+    ("PianoBallad1", FOUR, 4, 50, 84, -0.6), ("GuitarBallad", FOUR, 4, 52, 88, -0.6),
+    ("StringBallad", FOUR, 4, 50, 84, -0.8), ("StringBalladStrum", FOUR, 4, 52, 90, -0.6),
+    ("PopBallad", FOUR, 4, 58, 96, -0.3), ("PopBallad1", FOUR, 4, 58, 96, -0.3), ("PopBallad2", FOUR, 4, 58, 96, -0.3),
+    ("FolkBallad", FOUR, 4, 55, 92, -0.5), ("RockBallad", FOUR, 4, 58, 92, -0.3), ("RockBallad1", FOUR, 4, 58, 92, -0.3),
+    ("R&B-Ballad", FOUR, 4, 55, 88, -0.3), ("Lullaby", FOUR, 4, 50, 80, -0.9), ("Lullaby1", FOUR, 4, 50, 80, -0.9),
+    ("Hymn", FOUR, 4, 52, 84, -0.6), ("HymnRoot", FOUR, 4, 52, 84, -0.6), ("Arpeggio4", FOUR, 4, 52, 110, -0.7),
+    ("Arpeggio8", FOUR, 4, 52, 100, -0.5), ("Ballad128", FOUR, 4, 50, 76, -0.4), ("SlowJazz", FOUR, 4, 52, 80, -0.5),
+    ("SlowCountry", FOUR, 4, 58, 92, -0.3), ("SlowBolero", FOUR, 4, 58, 88, -0.4), ("SlowBlues", FOUR, 4, 55, 80, -0.3),
+    ("MellowJazz", FOUR, 4, 65, 110, -0.3), ("Spiritual", FOUR, 4, 58, 92, -0.3), ("SlowSpiritual", FOUR, 4, 50, 76, -0.5),
+    ("SlowBroadway", FOUR, 4, 58, 92, -0.3), ("Desert", FOUR, 4, 60, 100, -0.3),
+    # walking pace
+    ("Bolero", FOUR, 4, 68, 100, -0.1), ("Beguine", FOUR, 4, 80, 118, 0.0), ("BossaNova", FOUR, 4, 88, 145, 0.1),
+    ("BossaNova1", FOUR, 4, 88, 145, 0.1), ("Rhumba", FOUR, 4, 88, 126, 0.1), ("Folk", FOUR, 4, 72, 130, -0.1),
+    ("SoftRock", FOUR, 4, 70, 118, 0.0), ("SoftRock1", FOUR, 4, 70, 118, 0.0), ("BlueFolk", FOUR, 4, 72, 120, 0.0),
+    ("ShowTune", FOUR, 4, 90, 140, 0.3), ("EasySwing", FOUR, 4, 84, 150, 0.1), ("Foxtrot", FOUR, 4, 96, 150, 0.2),
+    ("LightTango", FOUR, 4, 90, 126, 0.2), ("SoftShoe", FOUR, 4, 80, 130, 0.1), ("Calypso", FOUR, 4, 96, 150, 0.3),
+    ("Evansish", FOUR, 4, 70, 130, 0.0),
+    # driving
+    ("8Beat", FOUR, 4, 90, 150, 0.4), ("8Beat1", FOUR, 4, 90, 150, 0.4), ("Broadway", FOUR, 4, 110, 170, 0.5),
+    ("FolkRock", FOUR, 4, 96, 150, 0.4), ("60sRock", FOUR, 4, 110, 165, 0.7), ("50sRock", FOUR, 4, 116, 176, 0.7),
+    ("BasicRock", FOUR, 4, 100, 168, 0.9), ("BasicRock4", FOUR, 4, 100, 168, 0.8), ("Rock128", FOUR, 4, 80, 130, 0.5),
+    ("Strut", FOUR, 4, 90, 140, 0.5), ("JazzRock", FOUR, 4, 105, 155, 0.6), ("LFusion", FOUR, 4, 105, 150, 0.6),
+    ("Samba", FOUR, 4, 120, 180, 0.8), ("Swing", FOUR, 4, 110, 180, 0.5), ("Swing1", FOUR, 4, 110, 180, 0.5),
+    ("FastSwing", FOUR, 4, 150, 180, 0.7), ("Tango", FOUR, 4, 105, 140, 0.6), ("Twist", FOUR, 4, 135, 178, 0.9),
+    ("Trance", FOUR, 4, 118, 150, 0.8), ("March", FOUR, 4, 100, 140, 0.6), ("BWMarch", FOUR, 4, 100, 145, 0.6),
+    ("Polka", FOUR, 4, 110, 160, 0.6), ("QuickStep", FOUR, 4, 150, 180, 0.7), ("BubbleRock", FOUR, 4, 112, 165, 0.7),
+    ("BVFunk", FOUR, 4, 90, 130, 0.6), ("BoneyM", FOUR, 4, 105, 140, 0.7), ("Ska", FOUR, 4, 120, 170, 0.7),
+    ("DSoul", FOUR, 4, 95, 135, 0.5), ("Salsa", FOUR, 4, 130, 180, 0.8), ("BigBand", FOUR, 4, 110, 170, 0.6),
+    ("R&B", FOUR, 4, 90, 135, 0.5), ("FastBlues", FOUR, 4, 130, 178, 0.8), ("Jive", FOUR, 4, 140, 178, 0.8),
+    # three in a bar
+    ("ArpeggioWaltz", THREE, 3, 60, 130, -0.7), ("ArpeggioWaltz8", THREE, 3, 55, 110, -0.5),
+    ("Waltz", THREE, 3, 72, 140, -0.1), ("Waltz1", THREE, 3, 72, 140, -0.1), ("CountryWaltz", THREE, 3, 72, 132, -0.1),
+    ("LatinWaltz", THREE, 3, 76, 140, 0.0), ("JazzWaltz", THREE, 3, 90, 165, 0.2), ("FrenchWaltz", THREE, 3, 100, 165, 0.3),
+    ("RockWaltz", THREE, 3, 84, 165, 0.5), ("RockWaltz1", THREE, 3, 84, 165, 0.5),
+    ("BroadwayWaltz", THREE, 3, 110, 175, 0.5), ("VieneseWaltz", THREE, 3, 140, 180, 0.5),
+    ("FastWaltz", THREE, 3, 140, 180, 0.6), ("FastJazzWaltz", THREE, 3, 140, 180, 0.5),
+    # six eighths
+    ("Arpeggio68", SIX, 6, 60, 120, -0.6), ("68Swing", SIX, 6, 90, 165, 0.2), ("68March", SIX, 2, 120, 180, 0.6),
+    ("Blues68", SIX, 6, 90, 150, 0.1),
+)]
+
+# What follows a groove's name in mma's library: plain and sustained variants for the body, and the rest.
+BODIES = ("", "Sus", "Plus", "SusPlus", "Walk", "WalkSus", "Fill")
+
+
+def library(folder):
+    """Names of all grooves in mma's standard library, lower-case name -> name."""
+    names = {}
+    for path in sorted(Path(folder, "stdlib").glob("*.mma")):
+        for name in re.findall(r"^\s*DefGroove\s+(\S+)", path.read_text(encoding="latin-1"), re.MULTILINE | re.IGNORECASE):
+            names.setdefault(name.lower(), name)
+    return names
+
+
+def variants(groove, names):
+    """The body, intro and ending grooves that belong to one groove and exist."""
+    def existing(suffixes):
+        return [names[(groove.name + suffix).lower()] for suffix in suffixes if (groove.name + suffix).lower() in names]
+    base = re.sub(r"\d$", "", groove.name)
+    endings = existing(("End",)) or [names[(base + "End").lower()]] if (base + "End").lower() in names else []
+    return existing(BODIES), existing(("Intro", "Intro1", "SusIntro")), endings
