@@ -32,10 +32,8 @@ int ems_fail_errno(ems_error *err, ems_code code, const char *format, ...)
         write_text(err, code, format, args);
         va_end(args);
         const size_t used = strlen(err->text);
-        char reason[128];
-        /* The XSI strerror_r: thread-safe, unlike strerror. */
-        if (strerror_r(saved, reason, sizeof reason) != 0)
-            snprintf(reason, sizeof reason, "error %d", saved);
+        char buffer[128]; /* the GNU strerror_r: thread-safe */
+        const char *reason = strerror_r(saved, buffer, sizeof buffer);
         snprintf(err->text + used, sizeof err->text - used, ": %s", reason);
     }
     return code;
