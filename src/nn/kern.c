@@ -1,0 +1,170 @@
+#include "nn/kern.h"
+
+#include "base/mem.h"
+#include "nn/kern_tables.h"
+
+#include <math.h>
+#include <string.h>
+
+const ems_kern *ems_kern_get(ems_cpu_level level)
+{
+    switch (level) {
+    case EMS_CPU_BASE: return &ems_kern_base;
+    case EMS_CPU_AVX2: return &ems_kern_avx2;
+    case EMS_CPU_AVX512: return &ems_kern_avx512;
+    case EMS_CPU_WIDE: return &ems_kern_wide;
+    case EMS_CPU_REF: break;
+    }
+    return &ems_kern_ref;
+}
+
+uint16_t ems_bf16(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    if ((bits & 0x7fffffff) > 0x7f800000)
+        return (uint16_t)(bits >> 16 | 0x40); /* a quiet NaN stays one */
+    bits += 0x7fff + (bits >> 16 & 1);
+    return (uint16_t)(bits >> 16);
+}
+
+size_t ems_panel_bytes(ems_precision precision, size_t k)
+{
+    static const size_t size[EMS_PRECISIONS] = {4, 2, 1};
+    return k * EMS_PANEL * size[precision];
+}
+
+/* One row of W becomes column n of a panel. Returns the scale. */
+static float pack_row(void *panel, ems_precision precision, size_t n,
+                      const float *row, size_t k)
+{
+    if (precision == EMS_F32)
+        for (size_t i = 0; i < k; i++)
+            ((float *)panel)[EMS_PANEL * i + n] = row[i];
+    if (precision == EMS_BF16)
+        for (size_t i = 0; i < k; i++)
+            ((uint16_t *)panel)[EMS_PANEL * i + n % 32 * 2 + n / 32] =
+                ems_bf16(row[i]);
+    if (precision != EMS_INT8)
+        return 1;
+    float most = 0;
+    for (size_t i = 0; i < k; i++)
+        most = fabsf(row[i]) > most ? fabsf(row[i]) : most;
+    const float scale = most / 127;
+    for (size_t i = 0; i < k; i++)
+        ((int8_t *)panel)[EMS_PANEL * i + n % 16 * 4 + n / 16] =
+            (int8_t)(scale > 0 ? rintf(row[i] / scale) : 0);
+    return scale;
+}
+
+int ems_weights_pack(ems_weights *p, ems_precision precision,
+                     const float *const *w, const float *const *b,
+                     size_t parts, size_t n, size_t k, ems_error *err)
+{
+    const size_t panels = (parts * n + EMS_PANEL - 1) / EMS_PANEL;
+    const size_t bytes = ems_panel_bytes(precision, k);
+    *p = (ems_weights){.precision = precision, .n = parts * n, .k = k,
+                       .panels = panels};
+    p->packed = ems_alloc_aligned(panels, bytes);
+    p->scale = ems_alloc_aligned(panels * EMS_PANEL, sizeof *p->scale);
+    p->bias = ems_alloc_aligned(panels * EMS_PANEL, sizeof *p->bias);
+    if (!p->packed || !p->scale || !p->bias) {
+        ems_weights_clear(p);
+        return ems_out_of_memory(err);
+    }
+    for (size_t row = 0; row < p->n; row++) {
+        void *panel = (char *)p->packed + row / EMS_PANEL * bytes;
+        p->bias[row] = b[row / n][row % n];
+        p->scale[row] = pack_row(panel, precision, row % EMS_PANEL,
+                                 w[row / n] + row % n * k, k);
+    }
+    return EMS_OK;
+}
+
+void ems_weights_clear(ems_weights *p)
+{
+    ems_free(p->packed);
+    ems_free(p->scale);
+    ems_free(p->bias);
+    *p = (ems_weights){0};
+}
+
+/* ---- y = W x + b -------------------------------------------------------- */
+
+typedef struct linear_job {
+    const ems_kern *kern;
+    const ems_weights *w;
+    const float *x;
+    float *y;
+    size_t ldx, ldy, m;
+    int relu;
+} linear_job;
+
+/* From raw sums to outputs, for the columns that exist. This file is compiled
+ * once, without contraction: equal bits at every level. */
+static void finish(const linear_job *job, size_t panel, const float *sum,
+                   float *y)
+{
+    const size_t first = panel * EMS_PANEL;
+    const size_t left = job->w->n - first;
+    const size_t count = left < EMS_PANEL ? left : EMS_PANEL;
+    const float *bias = job->w->bias + first, *scale = job->w->scale + first;
+    for (size_t i = 0; i < count; i++) {
+        const float value = job->w->precision == EMS_INT8
+                                ? sum[i] * scale[i] + bias[i]
+                                : sum[i] + bias[i];
+        y[i] = job->relu && !(value > 0) ? 0 : value;
+    }
+}
+
+enum { BLOCK = 48 }; /* rows whose sums are held at once */
+
+static void rows_at_once(const linear_job *job, size_t panel, size_t row,
+                         size_t rows)
+{
+    const ems_weights *w = job->w;
+    _Alignas(64) float sum[BLOCK * EMS_PANEL] = {0};
+    _Alignas(64) float wide[EMS_CHUNK * EMS_PANEL];
+    const size_t step = ems_panel_bytes(w->precision, 1);
+    const char *packed = (const char *)w->packed + panel * w->k * step;
+    for (size_t k = 0; k < w->k; k += EMS_CHUNK) {
+        const size_t left = w->k - k;
+        const size_t count = left < EMS_CHUNK ? left : EMS_CHUNK;
+        const float *at = (const float *)(const void *)(packed + k * step);
+        if (w->precision != EMS_F32) {
+            job->kern->widen[w->precision](wide, packed + k * step, count);
+            at = wide;
+        }
+        job->kern->gemm(sum, EMS_PANEL, at, job->x + row * job->ldx + k,
+                        job->ldx, rows, count);
+    }
+    for (size_t r = 0; r < rows; r++)
+        finish(job, panel, sum + r * EMS_PANEL,
+               job->y + (row + r) * job->ldy + panel * EMS_PANEL);
+}
+
+static void linear_panel(void *ctx, size_t panel)
+{
+    const linear_job *job = ctx;
+    const ems_weights *w = job->w;
+    if (job->m == 1) {
+        _Alignas(64) float sum[EMS_PANEL];
+        const size_t bytes = ems_panel_bytes(w->precision, w->k);
+        job->kern->gemv[w->precision](
+            sum, (const char *)w->packed + panel * bytes, job->x, w->k);
+        finish(job, panel, sum, job->y + panel * EMS_PANEL);
+        return;
+    }
+    for (size_t row = 0; row < job->m; row += BLOCK) {
+        const size_t left = job->m - row;
+        rows_at_once(job, panel, row, left < BLOCK ? left : BLOCK);
+    }
+}
+
+void ems_linear(const ems_kern *kern, ems_pool *pool, const ems_weights *w,
+                const float *x, size_t ldx, size_t m, float *y, size_t ldy,
+                int relu)
+{
+    linear_job job = {kern, w, x, y, ldx, ldy, m, relu};
+    ems_pool_for(pool, w->panels, linear_panel, &job);
+}
