@@ -30,14 +30,25 @@ typedef struct ems_media_sink {
     void *user;
     int (*video)(void *user, const ems_frame *frame, ems_error *err);
     /* Mono float +-1 at EMS_MEDIA_RATE, gapless from time 0 of the video
-     * (silence is put in, early sound is cut off). */
+     * (silence is put in, early sound and what outlasts the last frame are
+     * cut off; it may end before the pictures do). NULL: pictures only, as
+     * `video` may be NULL for sound only. */
     int (*audio)(void *user, const float *samples, size_t count,
                  ems_error *err);
-    double thumb_seconds; /* at least this long between frames with rgb */
+    double thumb_seconds; /* at most about this long between frames with rgb;
+                             one with a high scene score and the one after it
+                             always carry one. Thumbs are not rotated. */
 } ems_media_sink;
 
-/* Decode the whole file once, pictures and sound as they come. `duration` in
- * *info is exact afterwards. EMS_EFORMAT: neither pictures nor sound. */
+/* What the container says of a file, without decoding it: `duration` may be
+ * off and `frames` is 0. EMS_EFORMAT: neither pictures nor sound. */
+int ems_media_probe(const char *path, ems_media_info *info,
+                    const ems_run *run, ems_error *err);
+
+/* Decode the whole file once, pictures and sound in order of time.
+ * `duration`, `fps` and `frames` in *info are exact afterwards. What a damaged
+ * or cut off file still gives is used, with a warning to the log. Progress
+ * goes by the name "analyze". EMS_EFORMAT: neither pictures nor sound. */
 int ems_media_decode(const char *path, const ems_media_sink *sink,
                      ems_media_info *info, const ems_run *run,
                      ems_error *err);
