@@ -1,0 +1,259 @@
+#include "emotion/analysis.h"
+
+#include "base/mem.h"
+#include "base/run.h"
+#include "emotion/cuts.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Five thumbnails a second are enough for colours, fades and dissolves. */
+static const double THUMB_SECONDS = 0.2;
+
+ems_analyze_options ems_analyze_defaults(void)
+{
+    return (ems_analyze_options){.cuts = EMS_CUTS_AUTO, .threshold = 0.27};
+}
+
+double ems_analysis_duration(const ems_analysis *a)
+{
+    return a->duration;
+}
+
+double ems_analysis_fps(const ems_analysis *a)
+{
+    return a->fps;
+}
+
+const ems_cut *ems_analysis_cuts(const ems_analysis *a, size_t *count)
+{
+    *count = a->cut_count;
+    return a->cuts;
+}
+
+const ems_knot *ems_analysis_curve(const ems_analysis *a, size_t *count)
+{
+    *count = a->knot_count;
+    return a->curve;
+}
+
+const double *ems_analysis_emotion(const ems_analysis *a)
+{
+    return a->emotion;
+}
+
+void ems_analysis_free(ems_analysis *a)
+{
+    if (!a)
+        return;
+    ems_free(a->source);
+    ems_free(a->cuts);
+    ems_free(a->shots);
+    ems_free(a->curve);
+    ems_free(a);
+}
+
+typedef struct job { /* one decode pass */
+    ems_cut_finder *finder;
+    ems_film *film;
+} job;
+
+static int on_video(void *user, const ems_frame *frame, ems_error *err)
+{
+    job *j = user;
+    const int code = ems_cut_finder_add(j->finder, frame, err);
+    return code < 0 ? code : ems_film_frame(j->film, frame, err);
+}
+
+static int on_audio(void *user, const float *samples, size_t count,
+                    ems_error *err)
+{
+    job *j = user;
+    return ems_film_sound(j->film, samples, count, err);
+}
+
+/* Six decimals: a millionth of a second, or of anything else. */
+static double micro(double x)
+{
+    const double rounded = rint(x * 1e6) / 1e6;
+    return rounded == 0 ? 0 : rounded;
+}
+
+static double milli(double x)
+{
+    const double rounded = rint(x * 1e3) / 1e3;
+    return rounded == 0 ? 0 : rounded;
+}
+
+/* To four decimals that sum to 1: the largest takes what is left. */
+static void round_shares(double p[EMS_EKMAN])
+{
+    int largest = 0;
+    double sum = 0;
+    for (int e = 0; e < EMS_EKMAN; e++) {
+        p[e] = rint(p[e] * 1e4) / 1e4;
+        sum += p[e];
+        if (p[e] > p[largest])
+            largest = e;
+    }
+    p[largest] = rint((p[largest] + 1 - sum) * 1e4) / 1e4;
+}
+
+static void round_features(ems_features *f)
+{
+    static const double SCALE[] = {1, 10, 100, 1000};
+#define X(name, digits, low, high)                                          \
+    f->name = rint(fmin(fmax(f->name, low), high) * SCALE[digits]) /        \
+              SCALE[digits];
+    ems_features in = *f;
+    EMS_FEATURE_LIST(X)
+#undef X
+    /* fmin and fmax drop NaN, which here means "not known". */
+    for (int i = 0; i < EMS_FEATURES; i++)
+        if (isnan(*ems_feature_at(&in, i)))
+            *ems_feature_at(f, i) = NAN;
+}
+
+static int copy_cuts(ems_analysis *a, const ems_cut *cuts, size_t count,
+                     ems_error *err)
+{
+    a->cuts = ems_alloc(count, sizeof *a->cuts);
+    if (!a->cuts)
+        return ems_out_of_memory(err);
+    for (size_t i = 0; i < count; i++)
+        a->cuts[i] = (ems_cut){micro(cuts[i].time), cuts[i].kind,
+                               milli(cuts[i].strength)};
+    a->cut_count = count;
+    return EMS_OK;
+}
+
+/* The film between the cuts. */
+static int make_shots(ems_analysis *a, const ems_film *film, ems_error *err)
+{
+    const size_t n = a->cut_count + 1;
+    a->shots = ems_alloc(n, sizeof *a->shots);
+    if (!a->shots)
+        return ems_out_of_memory(err);
+    a->shot_count = n;
+    a->knot_count = 0;
+    for (size_t i = 0; i < n; i++) {
+        ems_shot *s = &a->shots[i];
+        s->start = i ? a->cuts[i - 1].time : 0;
+        s->end = i + 1 < n ? a->cuts[i].time : a->duration;
+        ems_film_shot(film, s);
+        a->knot_count += ems_film_knots(s->end - s->start);
+        for (int e = 0; e < EMS_EKMAN; e++)
+            a->emotion[e] += s->emotion[e] * (s->end - s->start) /
+                             a->duration;
+    }
+    round_shares(a->emotion);
+    return EMS_OK;
+}
+
+static int make_curve(ems_analysis *a, const ems_film *film, ems_error *err)
+{
+    a->curve = ems_alloc(a->knot_count, sizeof *a->curve);
+    if (!a->curve)
+        return ems_out_of_memory(err);
+    ems_knot *next = a->curve;
+    for (size_t i = 0; i < a->shot_count; i++) {
+        ems_shot *s = &a->shots[i];
+        ems_film_curve(film, s, i + 1 == a->shot_count, next);
+        next += ems_film_knots(s->end - s->start);
+        s->valence = milli(s->valence);
+        s->arousal = milli(s->arousal);
+        round_shares(s->emotion);
+        round_features(&s->features);
+    }
+    for (size_t i = 0; i < a->knot_count; i++)
+        a->curve[i] = (ems_knot){micro(a->curve[i].time),
+                                 milli(a->curve[i].valence),
+                                 milli(a->curve[i].arousal)};
+    return EMS_OK;
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static int describe(ems_analysis *a, const char *video,
+                    const ems_media_info *info, ems_error *err)
+{
+    a->duration = micro(info->duration);
+    a->fps = info->has_video ? micro(info->fps) : 0;
+    a->width = info->has_video ? info->width : 0;
+    a->height = info->has_video ? info->height : 0;
+    a->source = ems_strdup(base_name(video));
+    if (!a->source)
+        return ems_out_of_memory(err);
+    if (!(a->duration > 0 && a->duration <= 1e6))
+        return ems_fail(err, EMS_EFORMAT, "cannot analyse \"%s\": it lasts %g"
+                        " s; between 0.000001 and 1000000 s can be scored",
+                        video, info->duration);
+    return EMS_OK;
+}
+
+static int assemble(ems_analysis *a, job *j, const char *video,
+                    const ems_media_info *info, ems_error *err)
+{
+    const ems_cut *cuts;
+    size_t count;
+    int code = describe(a, video, info, err);
+    if (code == EMS_OK)
+        code = ems_cut_finder_end(j->finder, a->duration, &cuts, &count, err);
+    if (code == EMS_OK)
+        code = copy_cuts(a, cuts, count, err);
+    if (code == EMS_OK)
+        code = make_shots(a, j->film, err);
+    return code < 0 ? code : make_curve(a, j->film, err);
+}
+
+static int decode(job *j, const char *video, ems_media_info *info,
+                  const ems_analyze_options *options, const ems_run *run,
+                  ems_error *err)
+{
+    const ems_media_sink sink = {
+        .user = j, .video = on_video, .audio = on_audio,
+        .thumb_seconds = THUMB_SECONDS,
+    };
+    j->finder = ems_cut_finder_new(options, err);
+    if (!j->finder)
+        return err->code;
+    j->film = ems_film_new(err);
+    if (!j->film)
+        return err->code;
+    return ems_media_decode(video, &sink, info, run, err);
+}
+
+ems_analysis *ems_analyze(const char *video,
+                          const ems_analyze_options *options,
+                          const ems_run *run, ems_error *err)
+{
+    const ems_analyze_options defaults = ems_analyze_defaults();
+    ems_error own;
+    job j = {0};
+    ems_media_info info = {0};
+    if (!err)
+        err = &own;
+    if (!video) {
+        ems_fail(err, EMS_EINVAL, "no video to analyse was given");
+        return NULL;
+    }
+    ems_analysis *a = NULL;
+    int code = decode(&j, video, &info, options ? options : &defaults, run,
+                      err);
+    if (code == EMS_OK) {
+        a = ems_alloc(1, sizeof *a);
+        code = a ? assemble(a, &j, video, &info, err)
+                 : ems_out_of_memory(err);
+    }
+    ems_cut_finder_free(j.finder);
+    ems_film_free(j.film);
+    if (code < 0) {
+        ems_analysis_free(a);
+        return NULL;
+    }
+    return a;
+}

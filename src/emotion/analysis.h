@@ -1,0 +1,26 @@
+/* analysis.h - analysis.json in memory. */
+#ifndef EMS_ANALYSIS_H
+#define EMS_ANALYSIS_H
+#include "emotion/film.h"
+
+enum { EMS_ANALYSIS_MOST = 1000000 }; /* elements of any array in the file */
+
+/* Everything is rounded as it is written, so that going through the file
+ * changes nothing. */
+struct ems_analysis {
+    double duration, fps;
+    int width, height; /* 0 without pictures */
+    char *source;      /* file name without folders */
+    ems_cut *cuts;
+    size_t cut_count;
+    ems_shot *shots;
+    size_t shot_count;
+    ems_knot *curve;   /* at least one */
+    size_t knot_count;
+    double emotion[EMS_EKMAN];
+};
+
+/* analysis.json from memory; `name` stands for the file in errors. */
+ems_analysis *ems_analysis_parse(const char *data, size_t size,
+                                 const char *name, ems_error *err);
+#endif
