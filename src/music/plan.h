@@ -15,11 +15,20 @@ struct ems_plan {
     size_t knot_count;
 };
 
-/* The planner proper; arrays are copied. What `options` means: emsync.h. */
+enum { EMS_PLAN_MOST = 1000000 }; /* elements of any array */
+#define EMS_PLAN_SEED_MOST 9007199254740991u /* 2^53 - 1: exact in JSON */
+#define EMS_PLAN_GAP_LEAST 0.05 /* seconds between hits */
+#define EMS_PLAN_LONGEST 1e6    /* seconds */
+
+/* The planner proper; arrays are copied, numbers rounded to six decimals as
+ * the file holds them. What `options` means: emsync.h. */
 ems_plan *ems_plan_from(double duration, double fps, const ems_cut *cuts,
                         size_t cut_count, const ems_knot *curve,
                         size_t knot_count, const ems_plan_options *options,
                         ems_error *err);
+/* plan.json from memory; `name` stands for the file in errors. */
+ems_plan *ems_plan_parse(const char *data, size_t size, const char *name,
+                         ems_error *err);
 /* EMSYNC's thinning (facts section 3.4): keep the first, then each that comes
  * >= gap after the last kept one. Writes at most `count` times to `kept`
  * (may be `times`); returns how many. */
