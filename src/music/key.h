@@ -1,0 +1,15 @@
+/* key.h - which key music is in (Krumhansl and Kessler's profiles, 1982). */
+#ifndef EMS_KEY_H
+#define EMS_KEY_H
+
+typedef struct ems_key {
+    int tonic, minor;      /* 0..11 from C; 1: minor */
+    int sharps;            /* MIDI key signature, -7..7 */
+    double fit;            /* correlation with the key's profile, -1..1 */
+    double major_fit, minor_fit; /* of the best major and minor key */
+} ems_key;
+
+/* weight: of each pitch class from C, such as seconds of sound. All fits are
+ * 0 when the weights are all equal. */
+ems_key ems_key_find(const double weight[12]);
+#endif
