@@ -58,11 +58,11 @@ static void check_model(patient *p)
 static void check_soundfont(patient *p)
 {
     ems_error err;
-    char path[4096];
-    if (ems_soundfont_find(NULL, path, sizeof path, &err) < 0)
-        say(p, 0, "SoundFont: %s", err.text);
-    else
+    const char *path = ems_soundfont_find(NULL, &err);
+    if (path)
         say(p, 1, "SoundFont: %s", path);
+    else
+        say(p, 0, "SoundFont: %s", err.text);
 }
 
 int ems_doctor(void (*each)(void *user, int ok, const char *text), void *user)
