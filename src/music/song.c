@@ -35,9 +35,10 @@ static int take_notes(ems_song *s, const ems_midi *m, ems_error *err)
             s->dropped++;
             continue;
         }
-        double end = n->end;
-        if (family == EMS_DRUMS && end > n->start + DRUM_SECONDS)
-            end = n->start + DRUM_SECONDS;
+        const double longest = family == EMS_DRUMS ? DRUM_SECONDS
+                                                   : EMS_LONGEST_NOTE;
+        const double end = n->end < n->start + longest ? n->end
+                                                       : n->start + longest;
         ems_song_note out = {
             .start = grid(n->start), .end = grid(end),
             .family = (uint8_t)family, .pitch = n->pitch,

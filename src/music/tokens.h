@@ -34,7 +34,8 @@ typedef struct ems_song {
 } ems_song;
 
 /* The five families' notes of a file. The song begins at the bar of the first
- * note; of more than two empty bars in a row two stay. EMS_EFORMAT when no
+ * note; of more than two empty bars in a row two stay; drums last at most
+ * half a second, other notes EMS_LONGEST_NOTE. EMS_EFORMAT when no
  * note is left or bars make no sense (shorter than 0.2 s in the middle).
  * Release with ems_song_clear. */
 int ems_song_from_midi(ems_song *s, const ems_midi *m, const char *name,
