@@ -161,7 +161,7 @@ static void linear_panel(void *ctx, size_t panel)
     }
 }
 
-void ems_linear(const ems_kern *kern, ems_pool *pool, const ems_weights *w,
+void ems_affine(const ems_kern *kern, ems_pool *pool, const ems_weights *w,
                 const float *x, size_t ldx, size_t m, float *y, size_t ldy,
                 int relu)
 {

@@ -72,7 +72,7 @@ void ems_weights_clear(ems_weights *p);
 
 /* y[m][ldy] = x[m][ldx] W' + b, then max(0, .) if relu. Rows of y beyond n
  * columns are untouched. */
-void ems_linear(const ems_kern *kern, ems_pool *pool, const ems_weights *w,
+void ems_affine(const ems_kern *kern, ems_pool *pool, const ems_weights *w,
                 const float *x, size_t ldx, size_t m, float *y, size_t ldy,
                 int relu);
 

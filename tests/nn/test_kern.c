@@ -56,15 +56,15 @@ static void linear_once(ems_precision precision, size_t n, size_t k, size_t m,
                      EMS_OK);
     const ems_kern *ref = ems_kern_get(EMS_CPU_REF);
     for (size_t r = 0; r < m; r++) /* one row at a time: the definition */
-        ems_linear(ref, NULL, &p, x + r * (k + 3), 0, 1, want + r * ldy, 0,
+        ems_affine(ref, NULL, &p, x + r * (k + 3), 0, 1, want + r * ldy, 0,
                    1);
     ems_pool *pool = ems_pool_new(threads, NULL);
     EACH_LEVEL(level, kern) {
         memset(got, 0, m * ldy * sizeof *got); /* and guards stay zero */
-        ems_linear(kern, pool, &p, x, k + 3, m, got, ldy, 1);
+        ems_affine(kern, pool, &p, x, k + 3, m, got, ldy, 1);
         same(level, want, got, m * ldy, 10);
         for (size_t r = 0; r < m; r++)
-            ems_linear(kern, pool, &p, x + r * (k + 3), 0, 1, got + r * ldy,
+            ems_affine(kern, pool, &p, x + r * (k + 3), 0, 1, got + r * ldy,
                        0, 1);
         same(level, want, got, m * ldy, 10);
     }
@@ -98,7 +98,7 @@ static void test_precision(void **state)
         float y[N];
         assert_int_equal(ems_weights_pack(&p, (ems_precision)precision, ws,
                                           bs, 1, N, K, NULL), EMS_OK);
-        ems_linear(ems_kern_get(EMS_CPU_REF), NULL, &p, x, K, 1, y, N, 0);
+        ems_affine(ems_kern_get(EMS_CPU_REF), NULL, &p, x, K, 1, y, N, 0);
         for (size_t n = 0; n < N; n++) {
             double want = (double)b[n];
             for (size_t k = 0; k < K; k++)
@@ -211,7 +211,7 @@ static void test_hash(void **state)
     assert_int_equal(ems_weights_pack(&p, EMS_BF16, ws, bs, 1, 100, 200,
                                       NULL), EMS_OK);
     memset(y, 0, sizeof y);
-    ems_linear(kern, NULL, &p, x, 200, 1, y, 192, 0);
+    ems_affine(kern, NULL, &p, x, 200, 1, y, 192, 0);
     kern->norm(y, y, b, w, b, 100);
     y[191] = kern->softmax(y, 128);
     ems_sha256_hex(y, sizeof y, hash);

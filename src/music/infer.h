@@ -1,0 +1,43 @@
+/* infer.h - running the music transformer with a key/value cache.
+ *
+ * Positions: 0 valence, 1 arousal, 2 the instrument-count token, then song
+ * tokens; at most context_len. Beside every token goes the time in seconds
+ * from the cursor after it to the next boundary (facts section 2). */
+#ifndef EMS_INFER_H
+#define EMS_INFER_H
+#include "base/pool.h"
+#include "music/params.h"
+
+typedef struct ems_net ems_net; /* packed weights; immutable, shared */
+
+/* Copies what it needs of `p`. */
+ems_net *ems_net_new(const ems_params *p, ems_precision precision,
+                     ems_error *err);
+/* From a safetensors file. */
+ems_net *ems_net_open(const char *path, ems_precision precision,
+                      ems_error *err);
+const ems_model_shape *ems_net_shape(const ems_net *net);
+/* Bytes of weights that one token needs. */
+size_t ems_net_bytes(const ems_net *net);
+void ems_net_free(ems_net *net);
+
+typedef struct ems_session ems_session; /* one piece in the making */
+
+/* `pool` may be NULL; both outlive the session. */
+ems_session *ems_session_new(const ems_net *net, ems_pool *pool,
+                             ems_error *err);
+/* Forget everything, then read the conditions (NaN: unknown) and count >= 1
+ * tokens with their seconds, by matrix products. EMS_EINVAL if they do not
+ * fit or a token does not exist. */
+int ems_session_fill(ems_session *s, float valence, float arousal,
+                     const uint16_t *tokens, const float *seconds,
+                     size_t count, ems_error *err);
+/* One more token. The same bits as if it had been part of the fill. */
+int ems_session_append(ems_session *s, int token, float seconds,
+                       ems_error *err);
+/* vocab_size logits after the last token; valid until the next call. */
+const float *ems_session_logits(const ems_session *s);
+/* Positions taken, the two conditions included. */
+int ems_session_length(const ems_session *s);
+void ems_session_free(ems_session *s);
+#endif
