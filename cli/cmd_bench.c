@@ -1,0 +1,144 @@
+/* emsync bench: how fast is this machine? */
+#include "commands.h"
+
+typedef struct settings {
+    cli_common common;
+    ems_bench_options options;
+} settings;
+
+static void defaults(void *s)
+{
+    ((settings *)s)->options = ems_bench_defaults();
+}
+
+static void json_shape(cli_json *j, const ems_bench_options *o)
+{
+    cli_json_whole(j, "parameters", ems_model_parameters(&o->shape, NULL));
+    cli_json_whole(j, "layers", (uint64_t)o->shape.n_layer);
+    cli_json_whole(j, "width", (uint64_t)o->shape.d_model);
+    cli_json_whole(j, "heads", (uint64_t)o->shape.n_head);
+    cli_json_whole(j, "inner", (uint64_t)o->shape.d_inner);
+    cli_json_whole(j, "context", (uint64_t)o->shape.context_len);
+    cli_json_text(j, "type", cli_precision_words[o->precision]);
+}
+
+static void print_model(const ems_bench_options *o)
+{
+    printf("%llu parameters, %d layers of %d, %s\n",
+           (unsigned long long)ems_model_parameters(&o->shape, NULL),
+           o->shape.n_layer, o->shape.d_model,
+           cli_precision_words[o->precision]);
+}
+
+/* ---- compose ------------------------------------------------------------ */
+
+static int run_compose(void *data, cli_ui *ui)
+{
+    const settings *s = data;
+    const ems_bench_options *o = &s->options;
+    ems_error err;
+    double speed = 0, limit = 0;
+    if (ems_bench_compose(o, &speed, &limit, &ui->run, &err) < 0)
+        return cli_fail(ui, &err);
+    cli_ui_clear(ui);
+    if (s->common.json) {
+        cli_json j;
+        cli_result_open(&j, NULL);
+        cli_json_real(&j, "tokens_per_second", speed);
+        cli_json_real(&j, "tokens_per_second_bandwidth_limit", limit);
+        json_shape(&j, o);
+        cli_json_whole(&j, "window", (uint64_t)o->window);
+        cli_json_whole(&j, "tokens", (uint64_t)o->tokens);
+        cli_result_close(&j);
+    } else if (cli_talks(ui)) {
+        print_model(o);
+        printf("%.1f tokens a second, %d tokens from a window of %d\n", speed,
+               o->tokens, o->window);
+        printf("%.1f tokens a second if reading the weights were all\n",
+               limit);
+    }
+    return CLI_DONE;
+}
+
+static const cli_option compose_options[] = {
+    SHAPE_OPTIONS(options.shape),
+    CLI_WORDS(options.precision, cli_precision_words, "type", "TYPE",
+              "how the weights are held"),
+    CLI_TITLE("Measurement"),
+    CLI_COUNT(options.window, 0, 65536, "window",
+              "tokens in the window when timing starts"),
+    CLI_COUNT(options.tokens, 1, 1e9, "tokens", "tokens to time"),
+    CLI_END,
+};
+
+static const cli_example compose_examples[] = {
+    {"emsync bench compose --layers 11 --width 512 --heads 8 --inner 2048",
+     "How fast would the paper's model compose here?"},
+    {NULL, NULL},
+};
+
+const cli_command cli_bench_compose = {
+    .name = "bench compose",
+    .summary = "measure composing, with random weights of any size",
+    .details = "Prints tokens per second beside the limit that this machine's"
+               " memory sets.",
+    .options = compose_options,
+    .examples = compose_examples,
+    .settings = sizeof(settings),
+    .defaults = defaults,
+    .run = run_compose,
+    .works = true,
+};
+
+/* ---- train -------------------------------------------------------------- */
+
+static int run_train(void *data, cli_ui *ui)
+{
+    const settings *s = data;
+    const ems_bench_options *o = &s->options;
+    ems_error err;
+    double speed = 0;
+    if (ems_bench_train(o, &speed, &ui->run, &err) < 0)
+        return cli_fail(ui, &err);
+    cli_ui_clear(ui);
+    if (s->common.json) {
+        cli_json j;
+        cli_result_open(&j, NULL);
+        cli_json_real(&j, "tokens_per_second", speed);
+        json_shape(&j, o);
+        cli_json_whole(&j, "batch", (uint64_t)o->batch);
+        cli_result_close(&j);
+    } else if (cli_talks(ui)) {
+        print_model(o);
+        printf("%.1f tokens a second, %d sequences a step\n", speed, o->batch);
+    }
+    return CLI_DONE;
+}
+
+static const char *const train_words[] = {"f32", "bf16", NULL};
+
+static const cli_option train_options[] = {
+    SHAPE_OPTIONS(options.shape),
+    CLI_WORDS(options.precision, train_words, "type", "TYPE",
+              "of the matrix products"),
+    CLI_TITLE("Measurement"),
+    CLI_COUNT(options.batch, 1, 65536, "batch", "sequences per step"),
+    CLI_END,
+};
+
+static const cli_example train_examples[] = {
+    {"emsync bench train --type bf16",
+     "How fast does this machine learn?"},
+    {NULL, NULL},
+};
+
+const cli_command cli_bench_train = {
+    .name = "bench train",
+    .summary = "measure training, with random weights of any size",
+    .options = train_options,
+    .examples = train_examples,
+    .settings = sizeof(settings),
+    .defaults = defaults,
+    .run = run_train,
+    .works = true,
+};

@@ -1,0 +1,32 @@
+#include "commands.h"
+
+const cli_command *const cli_commands[] = {
+    &cli_score,         &cli_analyze,       &cli_plan,
+    &cli_compose,       &cli_render,        &cli_mux,
+    &cli_model_info,    &cli_model_check,   &cli_model_import,
+    &cli_dataset_build, &cli_train_music,   &cli_bench_compose,
+    &cli_bench_train,   &cli_doctor,        NULL,
+};
+
+const char *const cli_cut_words[] = {"auto", "paper", NULL};
+const char *const cli_sync_words[] = {"exact", "paper", NULL};
+const char *const cli_audio_words[] = {"replace", "mix", "track", NULL};
+const char *const cli_precision_words[] = {"f32", "bf16", "int8", NULL};
+const char *const cli_keep_names[] = {"analysis.json", "plan.json",
+                                      "score.mid", "mix.wav", NULL};
+const char *const cli_stem_names[] = {"bass.wav", "drums.wav", "guitar.wav",
+                                      "piano.wav", "strings.wav", NULL};
+
+void cli_result_open(cli_json *j, const char *path)
+{
+    *j = (cli_json){.out = stdout};
+    cli_json_open(j, NULL, '{');
+    if (path)
+        cli_json_text(j, "file", path);
+}
+
+void cli_result_close(cli_json *j)
+{
+    cli_json_close(j, '}');
+    putchar('\n');
+}

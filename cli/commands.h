@@ -1,0 +1,95 @@
+/* commands.h - what the sub-commands share: the option rows of each stage (f is
+ * the field with the stage's options), words, the frame of a JSON result. */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+#include "json.h"
+#include "options.h"
+#include "ui.h"
+
+extern const char *const cli_cut_words[];       /* ems_cut_policy */
+extern const char *const cli_sync_words[];      /* ems_sync */
+extern const char *const cli_audio_words[];     /* ems_audio_mode */
+extern const char *const cli_precision_words[]; /* ems_precision */
+extern const char *const cli_keep_names[];      /* files of --keep */
+extern const char *const cli_stem_names[];      /* files of --stems */
+
+#define ANALYZE_OPTIONS(f)                                                 \
+    CLI_TITLE("Cuts"),                                                        \
+    CLI_WORDS(f.cuts, cli_cut_words, "cuts", "POLICY",                     \
+              "auto keeps every transition found; paper, as in EMSYNC, only"  \
+              " hard cuts at least 4 s apart"),                               \
+    CLI_NUMBER(f.threshold, 0, 1, "threshold", "X",                        \
+               "scene score that makes a hard cut")
+
+#define PLAN_OPTIONS(f)                                                    \
+    CLI_TITLE("Plan"),                                                        \
+    {CLI_ROW(CLI_SEED, f.seed, "seed", "N",                                \
+             "another seed is another piece; the same gives the same notes")},\
+    CLI_WORDS(f.sync, cli_sync_words, "sync", "HOW",                       \
+              "exact leads the music to every hit; paper leaves it to the"    \
+              " model alone"),                                                \
+    {CLI_ROW(CLI_REAL, f.min_gap, "min-gap", "S",                          \
+             "seconds between hits at least"), .max = 3600,                   \
+     .unset = "1 exact, 4 paper"},                                            \
+    {CLI_ROW(CLI_REAL, f.valence, "valence", "V",                          \
+             "one valence for the whole film, -1 unpleasant to 1 pleasant"),  \
+     .min = -1, .max = 1, .unset = "as analysed"},                            \
+    {CLI_ROW(CLI_REAL, f.arousal, "arousal", "A",                          \
+             "one arousal for the whole film, -1 calm to 1 excited"),         \
+     .min = -1, .max = 1, .unset = "as analysed"}
+
+#define COMPOSE_OPTIONS(f)                                                 \
+    CLI_TITLE("Composition"),                                                 \
+    {CLI_ROW(CLI_INPUT, f.model, "model", "FILE",                          \
+             "weights of the composer, safetensors"),                         \
+     .unset = "the model that ships"},                                        \
+    CLI_NUMBER(f.temperature, 0.01, 10, "temperature", "X",                \
+               "higher is more daring"),                                      \
+    CLI_NUMBER(f.top_p, 0.01, 1, "top-p", "X",                             \
+               "share of likely continuations to draw from"),                 \
+    CLI_SWITCH(f.fewer_instruments, 1, "fewer-instruments",                \
+               "one or two instruments"),                                     \
+    CLI_SWITCH(f.from_start, 1, "from-start",                              \
+               "begin as a song begins, not in its midst"),                   \
+    {CLI_ROW(CLI_INT, f.hop, "hop", "N",                                   \
+             "tokens to forget when the window is full; 1 is EMSYNC's"),      \
+     .max = 65536, .unset = "a third of the window"}
+
+#define RENDER_OPTIONS(f)                                                  \
+    CLI_TITLE("Sound"),                                                       \
+    {CLI_ROW(CLI_INPUT, f.soundfont, "soundfont", "FILE",                  \
+             "SF2 or SF3 bank of instruments"), .unset = "FluidR3 GM"},       \
+    {CLI_ROW(CLI_FOLDER, f.stems, "stems", "DIR",                          \
+             "write one WAV per instrument there"), .words = cli_stem_names}, \
+    CLI_NUMBER(f.lufs, -70, 0, "lufs", "N",                                \
+               "loudness of the music"),                                      \
+    {CLI_ROW(CLI_REAL, f.fade, "fade", "S", "fade-out in seconds"),        \
+     .max = 60, .unset = "3, none if the piece is short"}
+
+#define MUX_OPTIONS(f)                                                     \
+    CLI_TITLE("Film"),                                                        \
+    CLI_WORDS(f.audio, cli_audio_words, "audio", "HOW",                    \
+              "replace the original sound, mix the music into it, or add the" \
+              " music as a track of its own"),                                \
+    CLI_NUMBER(f.music_db, -60, 20, "music-db", "N",                       \
+               "gain of the music in a mix, in decibels")
+
+#define SHAPE_OPTIONS(f)                                                   \
+    CLI_TITLE("Model"),                                                       \
+    CLI_COUNT(f.n_layer, 1, 64, "layers", "layers of the transformer"),    \
+    CLI_COUNT(f.d_model, 4, 16384, "width", "width of a layer"),           \
+    CLI_COUNT(f.n_head, 1, 256, "heads", "attention heads of a layer"),    \
+    CLI_COUNT(f.d_inner, 1, 65536, "inner", "inner width of a layer"),     \
+    CLI_COUNT(f.context_len, 4, 65536, "context", "positions it can see")
+
+#define CLI_END {.name = NULL}
+
+/* {"file": path, ...: a result with where it was written; close the brace. */
+void cli_result_open(cli_json *j, const char *path);
+void cli_result_close(cli_json *j);
+
+extern const cli_command cli_score, cli_analyze, cli_plan, cli_compose,
+    cli_render, cli_mux, cli_model_info, cli_model_check, cli_model_import,
+    cli_dataset_build, cli_train_music, cli_bench_compose, cli_bench_train,
+    cli_doctor;
+#endif
