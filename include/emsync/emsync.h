@@ -277,6 +277,9 @@ typedef struct ems_model_info {
     char sha256[65]; /* of the file, hexadecimal */
 } ems_model_info;
 
+/* Learned numbers of a model of this shape; 0: EMS_EINVAL, no such model. */
+EMS_API uint64_t ems_model_parameters(const ems_model_shape *shape,
+                                      ems_error *err);
 EMS_API int ems_model_inspect(const char *weights, ems_model_info *out,
                               ems_error *err);
 /* Convert a PyTorch state dict (zip with pickle) to safetensors. Reads the

@@ -68,9 +68,9 @@ int ems_output_reserve(ems_output *o, const char *path, ems_error *err)
 {
     *o = (ems_output){0};
     struct stat st;
-    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-        return ems_fail(err, EMS_EIO, "cannot write \"%s\": it is a folder",
-                        path);
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) /* never /dev/full */
+        return ems_fail(err, EMS_EIO, "cannot write \"%s\": it is %s", path,
+                        S_ISDIR(st.st_mode) ? "a folder" : "no regular file");
     int suffix = 0;
     char *temporary = temporary_name(path, &suffix);
     char *copy = ems_strdup(path);

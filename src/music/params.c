@@ -136,3 +136,8 @@ void ems_params_init(ems_params *p, uint64_t seed)
     /* The padding token's embedding is zero and stays so. */
     memset(p->emb, 0, (size_t)p->shape.d_model * sizeof *p->emb);
 }
+
+uint64_t ems_model_parameters(const ems_model_shape *shape, ems_error *err)
+{
+    return ems_shape_check(shape, err) < 0 ? 0 : ems_params_count(shape);
+}
