@@ -30,6 +30,15 @@ int ems_pcm_open(ems_pcm *p, const char *path, int rate,
     return EMS_OK;
 }
 
+/* Floats from strangers may be anything; encoders and filters mind. */
+static void tame(float *samples, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const float x = samples[i];
+        samples[i] = x > 8 ? 8 : x < -8 ? -8 : x == x ? x : 0;
+    }
+}
+
 /* Convert one frame (NULL: what the resampler still holds) into p->data,
  * which is empty but for the tail of the same stretch of sound. */
 static int convert(ems_pcm *p, const AVFrame *frame, ems_error *err)
@@ -55,6 +64,7 @@ static int convert(ems_pcm *p, const AVFrame *frame, ems_error *err)
     const int64_t cut = n < p->drop ? n : p->drop;
     memmove(begin, begin + (size_t)cut * channels,
             (size_t)(n - cut) * channels * sizeof *begin);
+    tame(begin, (size_t)(n - cut) * channels);
     p->drop -= cut;
     p->count += (size_t)(n - cut);
     p->position += n - cut;
