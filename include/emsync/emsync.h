@@ -321,6 +321,9 @@ typedef struct ems_train_options {
     int batch, steps;        /* sequences per step; steps in all */
     double minutes;          /* stop after this time; 0: no limit */
     double lr, warmup, weight_decay, clip, dropout;
+    double lr_end;           /* share of lr left at the end: a half cosine
+                                over `steps`, or over `minutes` if they come
+                                first; 1: constant */
     uint64_t seed;
     double checkpoint_minutes, validate_steps;
     int dry_run;             /* nonzero: log bytes and FLOPs, do nothing */

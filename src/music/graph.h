@@ -1,0 +1,58 @@
+/* graph.h - the music transformer over whole batches, forwards and backwards:
+ * EMSYNC's model exactly (facts: thesis 2602.07063; docs/MODEL.md).
+ *
+ * A sequence is N = tokens + 2 positions: valence, arousal, then the tokens,
+ * the first of which is the instrument-count token. All memory is one arena
+ * made by ems_graph_new; a step allocates nothing. Results do not depend on
+ * the number of threads. */
+#ifndef EMS_GRAPH_H
+#define EMS_GRAPH_H
+#include "base/pool.h"
+#include "music/params.h"
+#include "nn/cpu.h"
+
+typedef struct ems_graph ems_graph;
+
+typedef struct ems_graph_options {
+    ems_model_shape shape;
+    size_t batch, tokens;    /* sequences, tokens in each: tokens + 2 must
+                                not be above shape.context_len */
+    ems_precision precision; /* EMS_F32 or EMS_BF16, of the projections */
+    double dropout;          /* 0..0.9 */
+    int forward_only;        /* nonzero: no memory for gradients */
+} ems_graph_options;
+
+typedef struct ems_batch {
+    const uint16_t *tokens;   /* [batch, tokens] */
+    const uint16_t *targets;  /* [batch, tokens]; EMS_PAD: ignored */
+    const float *seconds;     /* [batch, tokens] to the next chord, 0..8 */
+    const float *conditions;  /* [batch, 2]: valence, arousal; NaN: unknown */
+} ems_batch;
+
+typedef struct ems_score_sums { /* of every target that is not EMS_PAD */
+    double nll;               /* unweighted, natural log */
+    double count, top1, top5;
+} ems_score_sums;
+
+/* Bytes of the arena, and floating point operations of one training step. */
+size_t ems_graph_bytes(const ems_graph_options *o, int threads);
+double ems_graph_flops(const ems_graph_options *o);
+
+/* `pool` is borrowed. EMS_EINVAL, EMS_ENOMEM, EMS_EUNSUPPORTED. */
+ems_graph *ems_graph_new(const ems_graph_options *o, ems_cpu_level level,
+                         ems_pool *pool, ems_error *err);
+/* Logits of the batch. `step` numbers the dropout masks; 0: no dropout. */
+void ems_graph_forward(ems_graph *g, const ems_params *p, const ems_batch *b,
+                       uint64_t step);
+/* After forward: the weighted mean cross-entropy (weight 10 on <CHORD>). */
+double ems_graph_loss(ems_graph *g, const ems_batch *b);
+/* After forward: loss, and all gradients into `grads` (overwritten). The
+ * logits are gone afterwards. */
+double ems_graph_backward(ems_graph *g, const ems_params *p,
+                          const ems_batch *b, ems_params *grads);
+/* After forward, instead of backward. */
+ems_score_sums ems_graph_score(ems_graph *g, const ems_batch *b);
+/* [batch, tokens + 2, *stride]; vocab_size of each row are logits. */
+const float *ems_graph_logits(const ems_graph *g, size_t *stride);
+void ems_graph_free(ems_graph *g);
+#endif

@@ -1,0 +1,92 @@
+/* graph_parts.h - what graph.c and graph_attention.c share. */
+#ifndef EMS_GRAPH_PARTS_H
+#define EMS_GRAPH_PARTS_H
+#include "base/arena.h"
+#include "music/graph.h"
+#include "nn/gemm.h"
+#include "nn/ops.h"
+
+enum {
+    EMS_ATT_ROWS = 64, /* queries that are worked on together, about */
+    EMS_ATT_UNIT = 32, /* padding of distances: a multiple of all panels */
+};
+
+typedef struct ems_layer_state { /* kept from forward to backward */
+    float *q, *k, *v, *o;        /* [M,C] */
+    float *normal1, *h, *normal2, *y; /* [M,C] */
+    float *f;                    /* [M,F] */
+    float *rstd1, *rstd2;        /* [M] */
+    float *prob;                 /* attention: see ems_attention */
+} ems_layer_state;
+
+/* Queries are worked on in blocks of rows [from, to); their probabilities
+ * over the keys [0, to) are kept as `to - from` rows of `stride` floats. */
+typedef struct ems_att_block {
+    size_t from, to, stride, at; /* at: floats from the head's start */
+} ems_att_block;
+
+struct ems_graph {
+    ems_graph_options o;
+    ems_cpu_level level;
+    ems_pool *pool;
+    ems_gemm_pool *gemm;
+    const ems_ops *ops;
+    size_t C, H, D, F, V, N, M; /* M = batch * N rows */
+    size_t wide;                /* N rounded up to EMS_ATT_UNIT */
+    size_t ld;                  /* of the logits */
+    size_t block_rows, blocks, prob_floats; /* of one head */
+    ems_att_block *block;
+    uint64_t step;
+    int flags;                  /* EMS_GEMM_BF16 or 0 */
+
+    ems_layer_state layer[EMS_MAX_LAYERS];
+    float *x0, *logits;
+    float *offset, *offset_hidden;       /* [M], [M,C/4] */
+    float *cond, *cond_hidden;           /* [2,B,C], [2,B,C/2] */
+    float *mask;                         /* [B,N]: 0, or very low at PAD */
+    unsigned char *masked;               /* [B]: whether there is any PAD */
+    double *row_loss;                    /* [M] */
+    float *t;                            /* [M,C] */
+    float *rel, *rel_packed;             /* this layer's E: [wide,D] */
+    float *scratch;                      /* attention, per thread */
+    size_t scratch_floats;
+    /* gradients */
+    float *dx, *dh, *dq, *dk, *dv, *df, *drel, *dcond, *dhidden;
+    char *base;                          /* of the arena */
+};
+
+/* Rows of a row-major matrix. */
+typedef struct ems_matrix {
+    const float *data;
+    size_t rows, columns, ld;
+} ems_matrix;
+
+/* y[rows, out] = x W' + b (NULL: none), W [out, x.columns]. */
+void ems_linear(ems_graph *g, float *y, size_t ldy, ems_matrix x,
+                const float *w, const float *b, size_t out, int flags);
+/* dx[rows, in] = dy W, 0 where gate (NULL: none; the output of a ReLU) is. */
+void ems_linear_dx(ems_graph *g, float *dx, ems_matrix dy, const float *w,
+                   size_t in, const float *gate, int flags);
+/* dW = dy' x, db (NULL: none) = column sums of dy. */
+void ems_linear_dw(ems_graph *g, float *dw, float *db, ems_matrix dy,
+                   ems_matrix x);
+
+/* The dropout of this step at a site: 0 the embeddings, 1 and 2 the
+ * conditions, 16 and above the layers. */
+ems_drop ems_graph_drop(const ems_graph *g, unsigned site);
+
+/* x0, mask and masked from the batch; and the gradients from dx. */
+void ems_embed(ems_graph *g, const ems_params *p, const ems_batch *b);
+void ems_embed_back(ems_graph *g, const ems_params *p, const ems_batch *b,
+                    ems_params *grads);
+
+/* Floats of packing scratch one head needs. */
+size_t ems_attention_scratch(const ems_graph *g);
+/* o = attention(q, k, v) for all heads; E as rows of distances. */
+void ems_attention(ems_graph *g, const ems_layer_state *s, const float *rel);
+/* dq, dk, dv of g from `grad` = d o; grad of E to `drel_out` (the whole
+ * table, [context_len, D]). */
+void ems_attention_back(ems_graph *g, const ems_layer_state *s,
+                        const float *rel, const float *grad,
+                        float *drel_out);
+#endif

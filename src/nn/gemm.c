@@ -1,0 +1,210 @@
+#include "nn/gemm.h"
+
+#include "base/mem.h"
+#include "nn/gemm_tmpl.h"
+
+#include <math.h>
+#include <stdatomic.h>
+
+/* ---- The oracle: the shortest code that states the arithmetic ---------- */
+
+static float ref_operand(float x, int flags)
+{
+    return flags & EMS_GEMM_BF16 ? ems_bf16_round(x) : x;
+}
+
+static float ref_b(const ems_gemm *g, size_t p, size_t j)
+{
+    return g->packed ? g->packed->data[p * g->packed->n + g->packed->first + j]
+                     : ref_operand(g->b[p * g->b_row + j * g->b_col],
+                                   g->flags);
+}
+
+static float ref_element(const ems_gemm *g, size_t i, size_t j)
+{
+    float c = g->flags & EMS_GEMM_ADD ? g->c[i * g->ldc + j] : 0;
+    for (size_t pc = 0; pc < g->k; pc += EMS_GEMM_BLOCK) {
+        float s = 0;
+        for (size_t p = pc; p < g->k && p < pc + EMS_GEMM_BLOCK; p++)
+            s = fmaf(ref_operand(g->a[i * g->a_row + p * g->a_col], g->flags),
+                     ref_b(g, p, j), s);
+        c = pc || (g->flags & EMS_GEMM_ADD) ? c + s : s;
+    }
+    if (g->bias)
+        c += g->bias[j];
+    if (g->flags & EMS_GEMM_RELU)
+        c = c > 0 ? c : 0;
+    if (g->gate)
+        c = g->gate[i * g->ldgate + j] > 0 ? c : 0;
+    return c;
+}
+
+static void ref_one(const ems_gemm *g, float *work)
+{
+    (void)work;
+    for (size_t i = 0; i < g->m; i++)
+        for (size_t j = 0; j < g->n; j++)
+            g->c[i * g->ldc + j] = ref_element(g, i, j);
+}
+
+static void ref_pack(float *data, const float *b, size_t b_row, size_t b_col,
+                     size_t k, size_t n, int flags)
+{
+    for (size_t p = 0; p < k; p++)
+        for (size_t j = 0; j < n; j++)
+            data[p * n + j] = ref_operand(b[p * b_row + j * b_col], flags);
+}
+
+const ems_gemm_kernel ems_gemm_ref = {1, 1, ref_one, ref_pack};
+
+/* ---- Choice of a kernel --------------------------------------------------- */
+
+static const ems_gemm_kernel *kernel(ems_cpu_level level)
+{
+    switch (level) {
+    case EMS_CPU_REF: return &ems_gemm_ref;
+    case EMS_CPU_BASE: return &ems_gemm_base;
+    case EMS_CPU_AVX2: return &ems_gemm_avx2;
+    case EMS_CPU_AVX512: return &ems_gemm_avx512;
+    case EMS_CPU_WIDE: return &ems_gemm_wide;
+    }
+    return &ems_gemm_ref;
+}
+
+size_t ems_gemm_work(ems_cpu_level level)
+{
+    return kernel(level)->work_floats * sizeof(float);
+}
+
+void ems_gemm_one(ems_cpu_level level, const ems_gemm *g, void *work)
+{
+    kernel(level)->one(g, work);
+}
+
+size_t ems_gemm_packed_floats(ems_cpu_level level, size_t k, size_t n)
+{
+    const size_t columns = kernel(level)->columns;
+    return (n + columns - 1) / columns * columns * k;
+}
+
+ems_packed ems_gemm_pack(ems_cpu_level level, float *data, const float *b,
+                         size_t b_row, size_t b_col, size_t k, size_t n,
+                         int flags)
+{
+    kernel(level)->pack(data, b, b_row, b_col, k, n, flags);
+    return (ems_packed){data, k, n, 0};
+}
+
+/* ---- On all threads -------------------------------------------------------- */
+
+struct ems_gemm_pool {
+    ems_pool *pool;
+    ems_cpu_level level;
+    size_t slots, stride; /* bytes between scratch blocks */
+    char *work;
+    atomic_flag *taken;
+};
+
+ems_gemm_pool *ems_gemm_pool_new(ems_pool *pool, ems_cpu_level level,
+                                 ems_error *err)
+{
+    ems_gemm_pool *p = ems_alloc(1, sizeof *p);
+    if (p) {
+        p->pool = pool;
+        p->level = level;
+        p->slots = (size_t)ems_pool_threads(pool);
+        p->stride = (ems_gemm_work(level) + 4095) & ~(size_t)4095;
+        p->work = ems_alloc_aligned(p->slots, p->stride);
+        p->taken = ems_alloc(p->slots, sizeof *p->taken);
+    }
+    if (!p || !p->work || !p->taken) {
+        ems_gemm_pool_free(p);
+        ems_out_of_memory(err);
+        return NULL;
+    }
+    for (size_t i = 0; i < p->slots; i++)
+        atomic_flag_clear(&p->taken[i]);
+    return p;
+}
+
+void ems_gemm_pool_free(ems_gemm_pool *p)
+{
+    if (!p)
+        return;
+    ems_free(p->work);
+    ems_free(p->taken);
+    ems_free(p);
+}
+
+void *ems_gemm_borrow(ems_gemm_pool *p, size_t *slot)
+{
+    for (size_t i = 0;; i = (i + 1) % p->slots)
+        if (!atomic_flag_test_and_set(&p->taken[i])) {
+            *slot = i;
+            return p->work + i * p->stride;
+        }
+}
+
+void ems_gemm_return(ems_gemm_pool *p, size_t slot)
+{
+    atomic_flag_clear(&p->taken[slot]);
+}
+
+typedef struct split {
+    ems_gemm_pool *pool;
+    const ems_gemm *g;
+    size_t rows, columns;    /* of a block of C */
+    size_t across;           /* blocks in a row of blocks */
+} split;
+
+static void run_part(void *ctx, size_t index)
+{
+    const split *s = ctx;
+    const size_t i = index / s->across * s->rows;
+    const size_t j = index % s->across * s->columns;
+    ems_gemm g = *s->g;
+    g.c += i * g.ldc + j;
+    g.a += i * g.a_row;
+    g.m = g.m - i < s->rows ? g.m - i : s->rows;
+    g.n = g.n - j < s->columns ? g.n - j : s->columns;
+    if (!g.packed) /* a packed B is never split by columns */
+        g.b += j * g.b_col;
+    if (g.bias)
+        g.bias += j;
+    if (g.gate)
+        g.gate += i * g.ldgate + j;
+    size_t slot;
+    void *work = ems_gemm_borrow(s->pool, &slot);
+    ems_gemm_one(s->pool->level, &g, work);
+    ems_gemm_return(s->pool, slot);
+}
+
+static size_t parts_of(size_t n, size_t parts, size_t unit, size_t *step)
+{
+    if (parts < 1)
+        parts = 1;
+    *step = ((n + parts - 1) / parts + unit - 1) / unit * unit;
+    return (n + *step - 1) / *step;
+}
+
+/* Rows first: each block packs all of its B anew, which costs little when it
+ * has some hundred rows. Columns are cut when the rows give too few blocks. */
+void ems_gemm_all(ems_gemm_pool *p, const ems_gemm *g)
+{
+    if (!g->m || !g->n)
+        return;
+    enum { ROWS = 192, UNIT = 12, COLUMNS = 64, SMALL = 1 << 16 };
+    const size_t threads = p->slots;
+    size_t down = g->m / ROWS < 4 * threads ? g->m / ROWS : 4 * threads;
+    size_t across = 1;
+    if (g->m * g->n * g->k < SMALL)
+        down = 1;
+    else if (down < threads && !g->packed && g->n >= 2 * COLUMNS)
+        across = down ? (threads + down - 1) / down : threads;
+    else if (down < threads)
+        down = threads;
+    split s = {.pool = p, .g = g};
+    down = parts_of(g->m, down, UNIT, &s.rows);
+    s.across = parts_of(g->n, across, COLUMNS, &s.columns);
+    ems_pool_for(p->pool, down * s.across, run_part, &s);
+}

@@ -1,0 +1,31 @@
+/* gemm_tmpl.h - what gemm.c and its kernels share; see gemm.h. */
+#ifndef EMS_GEMM_TMPL_H
+#define EMS_GEMM_TMPL_H
+#include "nn/gemm.h"
+
+#define EMS_CAT_(a, b) a##b
+#define EMS_CAT(a, b) EMS_CAT_(a, b)
+
+typedef struct ems_gemm_kernel {
+    size_t columns;     /* of a panel of packed B */
+    size_t work_floats; /* scratch */
+    void (*one)(const ems_gemm *g, float *work);
+    void (*pack)(float *data, const float *b, size_t b_row, size_t b_col,
+                 size_t k, size_t n, int flags);
+} ems_gemm_kernel;
+
+extern const ems_gemm_kernel ems_gemm_ref, ems_gemm_base, ems_gemm_avx2,
+    ems_gemm_avx512, ems_gemm_wide;
+
+/* x rounded to bfloat16 (to nearest even; NaN stays NaN), as a float. */
+static inline float ems_bf16_round(float x)
+{
+    union { float f; uint32_t u; } v = {x};
+    if ((v.u & 0x7fffffff) > 0x7f800000)
+        v.u |= 0x400000;
+    else
+        v.u += 0x7fff + (v.u >> 16 & 1);
+    v.u &= 0xffff0000;
+    return v.f;
+}
+#endif
