@@ -47,3 +47,15 @@ ems_key ems_key_find(const double weight[12])
     key.sharps = sharps_of[key.minor][key.tonic];
     return key;
 }
+
+ems_key ems_piece_find_key(ems_piece *p)
+{
+    double weight[12] = {0};
+    for (size_t i = 0; i < p->note_count; i++)
+        if (p->notes[i].family != EMS_DRUMS)
+            weight[p->notes[i].pitch % 12] += p->notes[i].length;
+    const ems_key key = ems_key_find(weight);
+    p->key_sharps = key.sharps;
+    p->key_minor = key.minor;
+    return key;
+}

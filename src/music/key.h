@@ -1,6 +1,7 @@
 /* key.h - which key music is in (Krumhansl and Kessler's profiles, 1982). */
 #ifndef EMS_KEY_H
 #define EMS_KEY_H
+#include "music/piece.h"
 
 typedef struct ems_key {
     int tonic, minor;      /* 0..11 from C; 1: minor */
@@ -12,4 +13,7 @@ typedef struct ems_key {
 /* weight: of each pitch class from C, such as seconds of sound. All fits are
  * 0 when the weights are all equal. */
 ems_key ems_key_find(const double weight[12]);
+/* Find the key of a piece from the seconds its pitch classes sound, and set
+ * its key signature. */
+ems_key ems_piece_find_key(ems_piece *p);
 #endif

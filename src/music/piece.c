@@ -109,12 +109,22 @@ static int marker_order(const void *a, const void *b)
     return c;
 }
 
+/* Markers in order keep it, also those of one moment: a file read and written
+ * stays as it is. */
+static void sort_markers(ems_marker *m, size_t count)
+{
+    size_t i = 1;
+    while (i < count && m[i - 1].time <= m[i].time)
+        i++;
+    if (i < count)
+        qsort(m, count, sizeof *m, marker_order);
+}
+
 void ems_piece_sort(ems_piece *p)
 {
     if (p->note_count > 1)
         qsort(p->notes, p->note_count, sizeof *p->notes, note_order);
     if (p->bar_count > 1)
         qsort(p->bars, p->bar_count, sizeof *p->bars, bar_order);
-    if (p->marker_count > 1)
-        qsort(p->markers, p->marker_count, sizeof *p->markers, marker_order);
+    sort_markers(p->markers, p->marker_count);
 }
