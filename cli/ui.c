@@ -94,8 +94,8 @@ static void progress_line(cli_ui *ui, double elapsed, double done)
     const double left = time_left(elapsed, done);
     char wait[32] = "";
     if (isfinite(left) && left < 360000)
-        snprintf(wait, sizeof wait, "  %d:%02d left", (int)left / 60,
-                 (int)left % 60);
+        snprintf(wait, sizeof wait, "  %d:%02d left", (int)ceil(left) / 60,
+                 (int)ceil(left) % 60);
     int width = terminal_width() - 34;
     width = width > WIDEST ? WIDEST : width;
     char bar[WIDEST + 1] = "";
