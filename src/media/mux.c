@@ -33,7 +33,7 @@ typedef struct muxing {
                               and new stream begin */
     int64_t end;           /* of the main stream so far, in samples */
     double expected;       /* seconds */
-    int ended;             /* the encoder has been told */
+    int warned;            /* of frames that will no longer be hidden */
     float block[EMS_TRACK_BLOCK * 8];
 } muxing;
 
@@ -261,10 +261,27 @@ static int finish_sound(muxing *m)
     return code == EMS_OK ? write_encoded(m) : code;
 }
 
+/* MP4 can hide what comes before a cut; elsewhere it will be seen. */
+static void warn_of_hidden(muxing *m, const AVPacket *p)
+{
+    static const char *const hiding[] = {"mp4", "mov", "ipod", "3gp", "3g2",
+                                         "psp", "f4v", "ismv"};
+    if (!(p->flags & AV_PKT_FLAG_DISCARD) || m->warned)
+        return;
+    m->warned = 1;
+    for (size_t i = 0; i < sizeof hiding / sizeof *hiding; i++)
+        if (strcmp(m->out.format->oformat->name, hiding[i]) == 0)
+            return;
+    ems_log(m->run, EMS_LOG_WARNING, "\"%s\" hides pictures before its first "
+            "one, which \"%s\" cannot: they will be seen, without music; "
+            "write a .mp4 file to keep them hidden", m->video, m->out.name);
+}
+
 /* Keep up with the main stream: its end, the sound beside it, progress. */
 static int follow(muxing *m, const AVPacket *p)
 {
     const AVStream *st = m->in.format->streams[m->main];
+    warn_of_hidden(m, p);
     const int64_t from = p->pts == AV_NOPTS_VALUE ? p->dts : p->pts;
     if (from == AV_NOPTS_VALUE)
         return EMS_OK;
@@ -288,7 +305,7 @@ static int follow(muxing *m, const AVPacket *p)
 static int copy_packets(muxing *m)
 {
     int code;
-    while ((code = ems_source_read(&m->in, m->packet, m->err)) > 0) {
+    while ((code = ems_source_packet(&m->in, m->packet, m->err)) > 0) {
         AVPacket *p = m->packet;
         if (ems_cancelled(m->run))
             return ems_fail_cancelled(m->err);

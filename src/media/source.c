@@ -194,7 +194,7 @@ int ems_source_open(ems_source *s, const char *path, int flags,
     return EMS_OK;
 }
 
-int ems_source_read(ems_source *s, AVPacket *packet, ems_error *err)
+int ems_source_packet(ems_source *s, AVPacket *packet, ems_error *err)
 {
     for (int errors = 0; errors < MAX_READ_ERRORS; errors++) {
         const int r = av_read_frame(s->format, packet);

@@ -26,7 +26,7 @@ int ems_source_open(ems_source *s, const char *path, int flags,
                     const ems_run *run, ems_error *err);
 /* 1 and a packet, 0 at the end (also where a damaged file stops making
  * sense), or a negative code. */
-int ems_source_read(ems_source *s, AVPacket *packet, ems_error *err);
+int ems_source_packet(ems_source *s, AVPacket *packet, ems_error *err);
 void ems_source_close(ems_source *s); /* harmless on a zeroed source */
 
 typedef struct ems_stream { /* one decoder with its own open file */

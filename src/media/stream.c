@@ -75,7 +75,7 @@ int ems_stream_open(ems_stream *s, const char *path, enum AVMediaType type,
 static int feed(ems_stream *s, ems_error *err)
 {
     int code;
-    while ((code = ems_source_read(&s->source, s->packet, err)) > 0 &&
+    while ((code = ems_source_packet(&s->source, s->packet, err)) > 0 &&
            s->packet->stream_index != s->stream->index)
         av_packet_unref(s->packet);
     if (code < 0)
