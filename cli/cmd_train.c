@@ -23,7 +23,11 @@ static int run(void *data, cli_ui *ui)
     settings *s = data;
     ems_error err;
     s->options.dataset = s->common.operands[0];
-    if (ems_train_music(&s->options, &ui->run, &err) < 0)
+    const int code = ems_train_music(&s->options, &ui->run, &err);
+    if (code == EMS_ECANCELLED)
+        return cli_error(ui, "interrupted; --resume goes on from \"%s.ckpt\"",
+                         s->options.out);
+    if (code < 0)
         return cli_fail(ui, &err);
     cli_ui_clear(ui);
     if (s->common.json) {
@@ -89,7 +93,7 @@ static const cli_example examples[] = {
 const cli_command cli_train_music = {
     .name = "train music",
     .summary = "train the composer on a data set",
-    .details = "AdamW on every core. Ctrl-C leaves the last checkpoint.",
+    .details = "AdamW on every core. Ctrl-C leaves a checkpoint for --resume.",
     .operands = operands,
     .options = options,
     .examples = examples,
