@@ -1,0 +1,249 @@
+#include "music/guide.h"
+
+#include "music/sampler.h"
+
+#include <string.h>
+
+static const double NO_CALL = 1.0, NO_BAR = 0.5; /* seconds before a hit */
+static const double NEVER = -1;
+
+static double to_hit(const ems_guide *g)
+{
+    return g->next < g->hits ? g->hit[g->next] - g->cursor : 1e9;
+}
+
+/* Closer than a tick is there. Hits within one tick are one. */
+static void land(ems_guide *g)
+{
+    while (to_hit(g) < EMS_TICK) {
+        g->cursor = g->hit[g->next++];
+        g->phase = EMS_GUIDE_BAR;
+    }
+}
+
+void ems_guide_start(ems_guide *g, const double *hit, size_t hits, int ending)
+{
+    *g = (ems_guide){.hit = hit, .hits = hits, .ending = ending};
+    for (int f = 0; f < EMS_FAMILIES; f++)
+        for (int k = 0; k < EMS_PITCHES; k++)
+            g->start[f][k] = g->older[f][k] = NEVER;
+    land(g);
+}
+
+/* A note of `age` seconds or more that is not a drum, as an OFF token. */
+static int old_note(const ems_guide *g, double age)
+{
+    for (int f = 0; f < EMS_FAMILIES; f++) {
+        if (f == EMS_DRUMS)
+            continue;
+        for (int k = 0; k < EMS_PITCHES; k++) {
+            const double start = g->start[f][k], older = g->older[f][k];
+            if ((start >= 0 && g->cursor - start >= age) ||
+                (older >= 0 && g->cursor - older >= age))
+                return ems_note_token(f, EMS_LOW_PITCH + k, 0);
+        }
+    }
+    return -1;
+}
+
+/* Anything that began before this moment. */
+static int older_note(const ems_guide *g)
+{
+    return old_note(g, EMS_TICK / 1024);
+}
+
+int ems_guide_due(ems_guide *g)
+{
+    switch (g->phase) {
+    case EMS_GUIDE_BAR:
+        return EMS_BAR;
+    case EMS_GUIDE_CALL:
+        return EMS_CHORD;
+    case EMS_GUIDE_RELEASE: {
+        const int off = older_note(g);
+        if (off >= 0)
+            return off;
+        g->phase = g->ending && g->next == g->hits ? EMS_GUIDE_DONE
+                                                   : EMS_GUIDE_LEAVE;
+        return -1;
+    }
+    case EMS_GUIDE_FREE:
+        return old_note(g, EMS_GUIDE_LONGEST);
+    default:
+        return -1;
+    }
+}
+
+/* ---- What may be sampled ------------------------------------------------- */
+
+static int is_on(int token)
+{
+    return ems_is_note(token) && ems_note_is_on(token);
+}
+
+static int in_chord(int token)
+{
+    const int f = ems_note_family(token);
+    return f == EMS_GUITAR || f == EMS_PIANO || f == EMS_STRINGS;
+}
+
+static int note_banned(const ems_guide *g, int token)
+{
+    const int f = ems_note_family(token);
+    const int k = ems_note_pitch(token) - EMS_LOW_PITCH;
+    const double start = g->start[f][k];
+    if (ems_note_is_on(token))
+        return start >= g->cursor || g->ons >= EMS_GUIDE_CROWD;
+    if (g->older[f][k] >= 0)
+        return 0; /* the restruck note's OFF */
+    return start < 0 || start >= g->cursor;
+}
+
+static int shift_banned(const ems_guide *g, int token)
+{
+    const double after = EMS_TICK * ems_shift_ticks(token);
+    if (after > to_hit(g))
+        return 1;
+    return !g->sounding &&
+           g->cursor + after - g->silent_since > EMS_GUIDE_SILENCE;
+}
+
+static int free_banned(const ems_guide *g, int token)
+{
+    if (ems_is_note(token))
+        return note_banned(g, token);
+    if (ems_is_shift(token))
+        return shift_banned(g, token);
+    if (token == EMS_BAR)
+        return g->bars > 0 || to_hit(g) < NO_BAR;
+    if (token == EMS_CHORD)
+        return g->calls > 0 || to_hit(g) < NO_CALL;
+    return 1;
+}
+
+/* Have guitar, piano and strings still something to say? */
+static int chord_likely(const ems_guide *g, const float *logits)
+{
+    uint8_t chosen[EMS_VOCAB] = {0};
+    for (int token = EMS_FIRST_NOTE; token <= EMS_LAST_NOTE; token++)
+        chosen[token] = is_on(token) && in_chord(token) &&
+                        !note_banned(g, token);
+    return ems_sampler_share(logits, chosen) >= EMS_GUIDE_CHORD_SHARE;
+}
+
+static int chord_stands(const ems_guide *g, const float *logits)
+{
+    if (g->chord_notes >= EMS_GUIDE_CHORD || g->ons >= EMS_GUIDE_CROWD)
+        return g->pitched > 0;
+    return g->pitched > 0 && !chord_likely(g, logits);
+}
+
+/* While ONs are due: all ONs, at the limit of the crowd only the pitched. */
+static int ons_banned(const ems_guide *g, int token)
+{
+    if (!is_on(token))
+        return 1;
+    if (g->ons < EMS_GUIDE_CROWD)
+        return note_banned(g, token);
+    return ems_note_family(token) == EMS_DRUMS;
+}
+
+void ems_guide_ban(ems_guide *g, const float *logits, uint8_t *banned)
+{
+    if (g->phase == EMS_GUIDE_ONS && chord_stands(g, logits))
+        g->phase = EMS_GUIDE_AFTER;
+    int open = 0;
+    for (int token = 0; token < EMS_VOCAB; token++) {
+        if (g->phase == EMS_GUIDE_ONS)
+            banned[token] = (uint8_t)ons_banned(g, token);
+        else if (g->phase == EMS_GUIDE_LEAVE)
+            banned[token] = !ems_is_shift(token) ||
+                            EMS_TICK * ems_shift_ticks(token) > to_hit(g);
+        else
+            banned[token] = (uint8_t)free_banned(g, token);
+        open += !banned[token];
+    }
+    if (!open) /* nothing is left but to let time pass */
+        banned[EMS_SHIFT_BASE + 1] = 0;
+}
+
+int ems_guide_accept(ems_guide *g, int token)
+{
+    const int ends = g->ending && g->next == g->hits && !is_on(token);
+    if (g->phase != EMS_GUIDE_AFTER || (!ems_is_shift(token) && !ends))
+        return 1;
+    g->phase = EMS_GUIDE_RELEASE;
+    return 0;
+}
+
+/* ---- What has happened --------------------------------------------------- */
+
+static void step_on(ems_guide *g, int f, int k)
+{
+    double *start = &g->start[f][k];
+    if (*start >= 0)
+        g->older[f][k] = *start;
+    else
+        g->sounding += f != EMS_DRUMS;
+    *start = g->cursor;
+    g->ons++;
+    g->silent_since = g->cursor;
+    if (f != EMS_DRUMS)
+        g->pitched++;
+    if (f == EMS_GUITAR || f == EMS_PIANO || f == EMS_STRINGS)
+        g->chord_notes++;
+}
+
+static void step_off(ems_guide *g, int f, int k)
+{
+    if (g->older[f][k] >= 0) {
+        g->older[f][k] = NEVER;
+        return;
+    }
+    if (g->start[f][k] >= 0)
+        g->sounding -= f != EMS_DRUMS;
+    g->start[f][k] = NEVER;
+}
+
+/* Restruck notes without an OFF of their own are over all the same. */
+static void forget_older(ems_guide *g)
+{
+    for (int f = 0; f < EMS_FAMILIES; f++)
+        for (int k = 0; k < EMS_PITCHES; k++)
+            g->older[f][k] = NEVER;
+}
+
+static void step_shift(ems_guide *g, int token)
+{
+    g->cursor += EMS_TICK * ems_shift_ticks(token);
+    g->bars = g->calls = g->ons = 0;
+    forget_older(g);
+    g->phase = EMS_GUIDE_FREE;
+    land(g);
+    if (g->sounding)
+        g->silent_since = g->cursor;
+}
+
+double ems_guide_step(ems_guide *g, int token)
+{
+    if (ems_is_shift(token)) {
+        step_shift(g, token);
+    } else if (ems_is_note(token)) {
+        const int f = ems_note_family(token);
+        const int k = ems_note_pitch(token) - EMS_LOW_PITCH;
+        if (ems_note_is_on(token))
+            step_on(g, f, k);
+        else
+            step_off(g, f, k);
+    } else if (token == EMS_BAR) {
+        g->bars++;
+        if (g->phase == EMS_GUIDE_BAR)
+            g->phase = EMS_GUIDE_CALL;
+    } else if (token == EMS_CHORD) {
+        g->calls++;
+        g->chord_notes = g->pitched = 0;
+        if (g->phase == EMS_GUIDE_CALL)
+            g->phase = EMS_GUIDE_ONS;
+    }
+    return g->cursor;
+}
