@@ -1,6 +1,7 @@
 #include "audio/synth.h"
 
 #include "audio/audio.h"
+#include "audio/room.h"
 #include "base/mem.h"
 
 #include <fluidsynth.h>
@@ -14,25 +15,27 @@ enum {
     DRUM_BANK = 128,
     POLYPHONY = 256,
     CC_PAN = 10,
-    CC_REVERB = 91,
 };
 
 /* A drum is struck, not held: it sounds on at least this long (seconds),
  * whatever the length of its note. */
 #define DRUM_LENGTH 0.25
 
+/* Some banks' samples carry a constant; a high-pass at 5 Hz takes it away. */
+#define DC_POLE 0.99935f
+
 /* Balance: gains set so that each family, playing alone at velocity 80, lies
  * at the loudness docs/SOUND.md lists for FluidR3. Pan 64 is the middle. */
 static const struct {
     const char *name;
-    float gain;
-    uint8_t pan, reverb;
+    float gain, room;
+    uint8_t pan;
 } strip[EMS_FAMILIES] = {
-    [EMS_BASS] = {"bass", 1.0f, 64, 6},
-    [EMS_DRUMS] = {"drums", 1.0f, 64, 22},
-    [EMS_GUITAR] = {"guitar", 1.0f, 46, 40},
-    [EMS_PIANO] = {"piano", 1.0f, 74, 44},
-    [EMS_STRINGS] = {"strings", 1.0f, 64, 72},
+    [EMS_BASS] = {"bass", 1.36f, 0.05f, 64},
+    [EMS_DRUMS] = {"drums", 2.29f, 0.12f, 64},
+    [EMS_GUITAR] = {"guitar", 0.82f, 0.20f, 54},
+    [EMS_PIANO] = {"piano", 1.29f, 0.20f, 74},
+    [EMS_STRINGS] = {"strings", 0.78f, 0.30f, 64},
 };
 
 typedef struct event {
@@ -42,17 +45,26 @@ typedef struct event {
 
 typedef struct complaint {
     char text[160];
+    int errors; /* messages of level FLUID_ERR or worse */
 } complaint;
+
+/* FluidSynth's place in the bank; it opens one at a time. */
+typedef struct cursor {
+    const ems_source *source;
+    uint64_t at;
+} cursor;
 
 struct ems_stem {
     ems_family family;
     fluid_settings_t *settings;
     fluid_synth_t *synth;
+    ems_room *room;
+    float dc_in[EMS_CHANNELS], dc_out[EMS_CHANNELS];
     event *events;
     size_t count, capacity, next, notes, mute;
     int64_t block; /* rendered so far */
     int channel;
-    float gain;
+    cursor cursor;
     complaint complaint;
 };
 
@@ -66,6 +78,8 @@ static pthread_once_t log_once = PTHREAD_ONCE_INIT;
 static void hear(int level, const char *message, void *data)
 {
     (void)data;
+    if (listener && level <= FLUID_ERR)
+        listener->errors++;
     if (listener && level <= FLUID_WARN && !listener->text[0])
         snprintf(listener->text, sizeof listener->text, "%s", message);
 }
@@ -78,24 +92,17 @@ static void take_log(void)
 
 /* ---- Reading the bank through the file that was checked ------------------- */
 
-typedef struct cursor {
-    const ems_source *source;
-    uint64_t at;
-} cursor;
-
 /* FluidSynth hands on only a name: an impossible path with the address of
- * the bank in it, as FluidSynth's own example for fonts in memory does. */
+ * the cursor in it, as FluidSynth's own example for fonts in memory does. */
 static const char name_format[] = "/dev/null/emsync-%p";
 
 static void *bank_open(const char *name)
 {
-    void *bank = NULL;
-    if (sscanf(name, name_format, &bank) != 1 || !bank)
+    void *handle = NULL;
+    if (sscanf(name, name_format, &handle) != 1 || !handle)
         return NULL;
-    cursor *c = ems_alloc(1, sizeof *c);
-    if (c)
-        c->source = &((const ems_bank *)bank)->source;
-    return c;
+    ((cursor *)handle)->at = 0;
+    return handle;
 }
 
 static int bank_read(void *to, fluid_long_long_t count, void *handle)
@@ -128,7 +135,7 @@ static fluid_long_long_t bank_tell(void *handle)
 
 static int bank_close(void *handle)
 {
-    ems_free(handle);
+    (void)handle; /* the stem's own */
     return FLUID_OK;
 }
 
@@ -140,8 +147,9 @@ static int load_bank(ems_stem *s, const ems_bank *bank)
     fluid_sfloader_set_callbacks(loader, bank_open, bank_read, bank_seek,
                                  bank_tell, bank_close);
     fluid_synth_add_sfloader(s->synth, loader);
+    s->cursor.source = &bank->source;
     char name[64];
-    snprintf(name, sizeof name, name_format, (const void *)bank);
+    snprintf(name, sizeof name, name_format, (void *)&s->cursor);
     return fluid_synth_sfload(s->synth, name, 0);
 }
 
@@ -241,18 +249,14 @@ static int make_synth(ems_stem *s)
     fluid_settings_setint(set, "synth.lock-memory", 0);
     fluid_settings_setint(set, "synth.dynamic-sample-loading", 1);
     fluid_settings_setint(set, "synth.chorus.active", 0);
-    fluid_settings_setint(set, "synth.reverb.active",
-                          strip[s->family].reverb > 0);
-    fluid_settings_setnum(set, "synth.reverb.room-size", 0.6);
-    fluid_settings_setnum(set, "synth.reverb.damp", 0.3);
-    fluid_settings_setnum(set, "synth.reverb.width", 0.8);
-    fluid_settings_setnum(set, "synth.reverb.level", 0.7);
+    fluid_settings_setint(set, "synth.reverb.active", 0);
     fluid_settings_setnum(set, "synth.gain", 0.5);
     s->synth = new_fluid_synth(set);
     return s->synth ? 0 : -1;
 }
 
-static int choose_program(ems_stem *s, int font, int program, ems_error *err)
+static int choose_program(ems_stem *s, int font, int program,
+                          const char *path, ems_error *err)
 {
     const int drums = s->family == EMS_DRUMS;
     s->channel = drums ? DRUM_CHANNEL : 0;
@@ -264,8 +268,12 @@ static int choose_program(ems_stem *s, int font, int program, ems_error *err)
                         "another soundfont or program",
                         drums ? "drum kit" : "program", program,
                         strip[s->family].name);
+    /* It would play samples it could not read from a null pointer. */
+    if (s->complaint.errors)
+        return ems_fail(err, EMS_EFORMAT,
+                        "FluidSynth cannot read program %d of the soundfont "
+                        "\"%s\": %s", program, path, s->complaint.text);
     fluid_synth_cc(s->synth, s->channel, CC_PAN, strip[s->family].pan);
-    fluid_synth_cc(s->synth, s->channel, CC_REVERB, strip[s->family].reverb);
     return EMS_OK;
 }
 
@@ -275,6 +283,9 @@ static int prepare(ems_stem *s, const ems_bank *bank, const ems_piece *piece,
     int code = collect(s, piece, frames, err);
     if (code < 0)
         return code;
+    s->room = ems_room_new();
+    if (!s->room)
+        return ems_out_of_memory(err);
     if (make_synth(s) < 0)
         return ems_fail(err, EMS_ENOMEM, "cannot start FluidSynth");
     const int font = load_bank(s, bank);
@@ -283,7 +294,7 @@ static int prepare(ems_stem *s, const ems_bank *bank, const ems_piece *piece,
                         "FluidSynth cannot use the soundfont \"%s\": %s",
                         bank->path, s->complaint.text[0] ? s->complaint.text
                                                          : "no reason given");
-    return choose_program(s, font, piece->program[s->family], err);
+    return choose_program(s, font, piece->program[s->family], bank->path, err);
 }
 
 ems_stem *ems_stem_new(const ems_bank *bank, const ems_piece *piece,
@@ -296,7 +307,6 @@ ems_stem *ems_stem_new(const ems_bank *bank, const ems_piece *piece,
         return NULL;
     }
     s->family = family;
-    s->gain = strip[family].gain;
     listener = &s->complaint;
     const int code = prepare(s, bank, piece, frames, err);
     listener = NULL;
@@ -318,10 +328,8 @@ static void play(ems_stem *s, const event *e)
                fluid_synth_get_active_voice_count(s->synth) == before;
 }
 
-/* Render up to the next event or the end, whichever is first. */
-void ems_stem_render(ems_stem *s, float *out, size_t n)
+static void render_notes(ems_stem *s, float *out, size_t n)
 {
-    listener = &s->complaint;
     const int64_t end = s->block + (int64_t)(n / EMS_BLOCK);
     while (s->block < end) {
         while (s->next < s->count && s->events[s->next].block <= s->block)
@@ -332,12 +340,34 @@ void ems_stem_render(ems_stem *s, float *out, size_t n)
         const int frames = (int)(stop - s->block) * EMS_BLOCK;
         fluid_synth_write_float(s->synth, frames, out, 0, EMS_CHANNELS, out, 1,
                                 EMS_CHANNELS);
-        for (int i = 0; i < frames * EMS_CHANNELS; i++)
-            out[i] *= s->gain;
         out += frames * EMS_CHANNELS;
         s->block = stop;
     }
+}
+
+/* The family's gain, and no constant. */
+static void shape(ems_stem *s, float *x, size_t n)
+{
+    const float gain = strip[s->family].gain;
+    for (int c = 0; c < EMS_CHANNELS; c++) {
+        float in = s->dc_in[c], y = s->dc_out[c];
+        for (size_t i = (size_t)c; i < n * EMS_CHANNELS; i += EMS_CHANNELS) {
+            y = x[i] * gain - in + DC_POLE * y;
+            in = x[i] * gain;
+            x[i] = y;
+        }
+        s->dc_in[c] = in;
+        s->dc_out[c] = y;
+    }
+}
+
+void ems_stem_render(ems_stem *s, float *out, size_t n)
+{
+    listener = &s->complaint;
+    render_notes(s, out, n);
     listener = NULL;
+    shape(s, out, n);
+    ems_room_add(s->room, out, n, strip[s->family].room);
 }
 
 ems_family ems_stem_family(const ems_stem *s)
@@ -375,6 +405,7 @@ void ems_stem_free(ems_stem *s)
     if (s->settings)
         delete_fluid_settings(s->settings);
     listener = NULL;
+    ems_room_free(s->room);
     ems_free(s->events);
     ems_free(s);
 }

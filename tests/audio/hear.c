@@ -102,12 +102,18 @@ double sound_true_peak(const sound *s)
     return 20 * log10(a > b ? a : b);
 }
 
-int leftovers(void)
+int leftovers(int remove)
 {
     int count = 0;
     DIR *d = opendir(EMS_SCRATCH);
     for (struct dirent *e; d && (e = readdir(d));)
-        count += strncmp(e->d_name, ".emsync", 7) == 0;
+        if (strncmp(e->d_name, ".emsync", 7) == 0) {
+            char path[512];
+            snprintf(path, sizeof path, "%s/%s", EMS_SCRATCH, e->d_name);
+            count++;
+            if (remove)
+                unlink(path);
+        }
     if (d)
         closedir(d);
     return count;

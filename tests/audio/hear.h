@@ -22,8 +22,9 @@ ems_piece *piece_dense(double duration, double density);
 sound sound_read(const char *path);
 double sound_lufs(const sound *s);
 double sound_true_peak(const sound *s); /* dBTP */
-/* The number of files in EMS_SCRATCH whose names begin with ".emsync". */
-int leftovers(void);
+/* The number of files in EMS_SCRATCH whose names begin with ".emsync", which
+ * an interrupted test may have left too: `remove` them before counting. */
+int leftovers(int remove);
 /* Write tiny.sf2 to EMS_SCRATCH. */
 void make_tiny_bank(void);
 #endif
