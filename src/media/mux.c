@@ -205,12 +205,14 @@ static int add_streams(muxing *m)
 
 static int write_encoded(muxing *m)
 {
+    const int64_t begin =
+        m->origin + ems_outfile_delay(&m->out, m->sound, sound_base);
     int code;
     while ((code = ems_encoder_receive(&m->encoder, m->packet, m->err)) > 0) {
         AVPacket *p = m->packet;
         p->stream_index = m->sound->index;
-        p->pts += m->origin;
-        p->dts += m->origin;
+        p->pts += begin;
+        p->dts += begin;
         av_packet_rescale_ts(p, sound_base, m->sound->time_base);
         code = ems_outfile_write(&m->out, p, m->err);
         if (code < 0)

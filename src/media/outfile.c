@@ -259,8 +259,12 @@ int ems_outfile_begin(ems_outfile *o, const ems_source *in,
         copy_metadata(o, in->format, comment) < 0)
         return ems_out_of_memory(err);
     AVDictionary *options = NULL;
-    if (av_dict_set(&options, "movflags", "+faststart", 0) < 0)
+    /* The finer clock is for edit lists: where sound and pictures begin. */
+    if (av_dict_set(&options, "movflags", "+faststart", 0) < 0 ||
+        av_dict_set(&options, "movie_timescale", "48000", 0) < 0) {
+        av_dict_free(&options);
         return ems_out_of_memory(err);
+    }
     const int r = avformat_write_header(o->format, &options);
     av_dict_free(&options);
     if (r >= 0)
@@ -271,6 +275,16 @@ int ems_outfile_begin(ems_outfile *o, const ems_source *in,
     return ems_fail_av(err, EMS_EUNSUPPORTED, r, "the streams of \"%s\" do "
                        "not fit into \"%s\"; write a .mkv file instead",
                        in->path, o->name);
+}
+
+int64_t ems_outfile_delay(const ems_outfile *o, const AVStream *to,
+                          AVRational base)
+{
+    if (to->codecpar->codec_id != AV_CODEC_ID_OPUS ||
+        !(is_container(o, "matroska") || is_container(o, "webm")))
+        return 0;
+    return av_rescale_q(to->codecpar->initial_padding,
+                        (AVRational){1, 48000}, base);
 }
 
 int ems_outfile_write(ems_outfile *o, AVPacket *packet, ems_error *err)
@@ -305,7 +319,8 @@ int ems_outfile_copy_packet(ems_outfile *o, const ems_source *in,
         return EMS_OK;
     const AVRational base = in->format->streams[from]->time_base;
     const AVStream *to = o->format->streams[o->map[from]];
-    const int64_t shift = av_rescale_q(o->shift, AV_TIME_BASE_Q, base);
+    const int64_t shift = av_rescale_q(o->shift, AV_TIME_BASE_Q, base) -
+                          ems_outfile_delay(o, to, base);
     if (packet->pts != AV_NOPTS_VALUE)
         packet->pts -= shift;
     if (packet->dts != AV_NOPTS_VALUE)

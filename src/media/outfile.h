@@ -29,6 +29,11 @@ AVStream *ems_outfile_add(ems_outfile *o, const AVCodecContext *codec,
 /* Copy chapters and metadata and write the header. */
 int ems_outfile_begin(ems_outfile *o, const ems_source *in,
                       const char *comment, ems_error *err);
+/* What must be added to the stamps of an output stream, in units of `base`:
+ * Matroska counts Opus from before its pre-skip (CodecDelay), which FFmpeg
+ * 5.1 announces without moving the stamps, so that sound is 6.5 ms early. */
+int64_t ems_outfile_delay(const ems_outfile *o, const AVStream *to,
+                          AVRational base);
 /* Write a packet in the output's units and stream numbers; it is used up. */
 int ems_outfile_write(ems_outfile *o, AVPacket *packet, ems_error *err);
 /* Write a packet of the source, or leave it out; it is used up. */
