@@ -1,6 +1,7 @@
 /* Is everything there that the program needs? */
 #include "audio/audio.h"
 #include "base/error.h"
+#include "base/mem.h"
 #include "music/model_io.h"
 #include "nn/cpu.h"
 
@@ -44,15 +45,15 @@ static void check_processor(patient *p)
 static void check_model(patient *p)
 {
     ems_error err;
-    char path[4096];
     ems_model_info info;
-    if (ems_model_default_path(path, sizeof path, &err) < 0 ||
-        ems_model_inspect(path, &info, &err) < 0)
+    char *path = ems_model_find(&err);
+    if (!path || ems_model_inspect(path, &info, &err) < 0)
         say(p, 0, "music model: %s", err.text);
     else
         say(p, 1, "music model: %s, %llu parameters, %d layers, SHA-256"
             " %.16s", path, (unsigned long long)info.parameters,
             info.shape.n_layer, info.sha256);
+    ems_free(path);
 }
 
 static void check_soundfont(patient *p)

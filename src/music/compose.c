@@ -4,6 +4,7 @@
 #include "music/guide.h"
 #include "music/infer.h"
 #include "music/key.h"
+#include "music/model_io.h"
 #include "music/plan.h"
 #include "music/sampler.h"
 #include "music/tokens.h"
@@ -57,8 +58,7 @@ ems_compose_options ems_compose_defaults(void)
 
 /* ---- The model ----------------------------------------------------------- */
 
-/* Where the model that ships is; in new memory. NULL with *err set. */
-static char *find_model(ems_error *err)
+char *ems_model_find(ems_error *err)
 {
     const char *const folder[] = {getenv("EMSYNC_MODELS"), EMS_MODELS_SOURCE,
                                   EMS_MODELS_INSTALLED};
@@ -90,7 +90,7 @@ static int check_model(const composer *c, const char *path)
 
 static int open_model(composer *c)
 {
-    char *found = c->options->model ? NULL : find_model(c->err);
+    char *found = c->options->model ? NULL : ems_model_find(c->err);
     const char *path = c->options->model ? c->options->model : found;
     int code = path ? EMS_OK : EMS_EIO;
     if (path) {

@@ -17,4 +17,7 @@ int ems_params_load(const ems_safetensors *st, const char *name,
 int ems_params_save(const ems_params *p, const char *path,
                     const ems_st_pair *metadata, size_t pairs,
                     ems_error *err);
+/* Where the model that ships is: $EMSYNC_MODELS, the source tree, the place of
+ * installation. New memory (ems_free); NULL with a sentence when nowhere. */
+char *ems_model_find(ems_error *err);
 #endif
