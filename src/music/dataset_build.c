@@ -407,10 +407,10 @@ int ems_dataset_build(const char *out, const ems_dataset_options *options,
     if (code == EMS_OK && b.build.count == 0)
         code = ems_fail(err, EMS_EFORMAT, "none of %zu MIDI files can be"
                         " used", b.build.files);
-    if (code == EMS_OK) {
-        ems_build_arousal(&b.build);
+    if (code == EMS_OK)
+        code = ems_build_arousal(&b.build, err);
+    if (code == EMS_OK)
         code = write_file(&b, err);
-    }
     if (code == EMS_OK)
         code = ems_build_report(&b.build, options->report, run, err);
     if (code == EMS_OK)

@@ -29,7 +29,7 @@ typedef struct ems_build {
 } ems_build;
 
 /* Give the pieces without a known arousal one from their density. */
-void ems_build_arousal(ems_build *b);
+int ems_build_arousal(ems_build *b, ems_error *err);
 /* Numbers to the log and, unless path is NULL, as JSON. */
 int ems_build_report(const ems_build *b, const char *path,
                      const ems_run *run, ems_error *err);

@@ -23,11 +23,11 @@ static int float_order(const void *a, const void *b)
 
 /* Arousal is notes per second and instrument (facts 5.3), Tukey's fences and
  * min-max to [-1,1] over the collection. Collections of one file get 0. */
-void ems_build_arousal(ems_build *b)
+int ems_build_arousal(ems_build *b, ems_error *err)
 {
     float *d = ems_alloc(b->count, sizeof *d);
     if (!d)
-        return; /* arousal stays unknown */
+        return ems_out_of_memory(err);
     for (size_t i = 0; i < b->count; i++)
         d[i] = b->pieces[i].density;
     qsort(d, b->count, sizeof *d, float_order);
@@ -45,6 +45,7 @@ void ems_build_arousal(ems_build *b)
                             : 0;
         p->arousal = a < -1 ? -1 : a > 1 ? 1 : a;
     }
+    return EMS_OK;
 }
 
 typedef struct totals {

@@ -1,0 +1,34 @@
+/* A token file from strangers. */
+#include "base/file.h"
+#include "music/dataset.h"
+#include "music/vocab.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/fuzz_dataset.%d", (int)getpid());
+    FILE *f = fopen(path, "wb");
+    if (!f)
+        return 0;
+    fwrite(data, 1, size, f);
+    fclose(f);
+    ems_dataset *d = ems_dataset_open(path, NULL);
+    unlink(path);
+    for (size_t i = 0; d && i < ems_dataset_count(d); i++) {
+        const ems_dataset_piece p = ems_dataset_get(d, i);
+        for (size_t k = 0; k < p.token_count; k++)
+            if (p.tokens[k] >= EMS_VOCAB)
+                abort();
+        for (size_t k = 0; k < p.bar_count; k++)
+            if (p.tokens[p.bars[k]] != EMS_BAR)
+                abort();
+    }
+    ems_dataset_close(d);
+    return 0;
+}

@@ -1,0 +1,305 @@
+/* Labels, and folders of MIDI to the token file and back. */
+#include "ems_test.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "music/bars.h"
+#include "music/dataset.h"
+#include "music/labels.h"
+#include "music/piece_midi.h"
+
+#include <math.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#define FOLDER EMS_SCRATCH "/collection"
+#define OUT EMS_SCRATCH "/set.tok"
+
+static int labels(ems_labels *l, const char *text, ems_error *err)
+{
+    return ems_labels_parse(l, text, strlen(text), "l.csv", err);
+}
+
+static void test_labels(void **state)
+{
+    (void)state;
+    ems_labels l;
+    ems_error err = {0};
+    const char *good = "\xef\xbb\xbftitle,file,valence,arousal\r\n"
+                       "\"a, \"\"b\"\"\nc\",./x/y.mid,-0.5,1\r\n\r\n"
+                       "t,\"z,1.mid\",,nan\n";
+    if (labels(&l, good, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(l.count, 2);
+    const ems_label *x = ems_labels_find(&l, "x/y.mid");
+    assert_non_null(x);
+    assert_float_equal(x->valence, -0.5, 1e-12);
+    assert_float_equal(x->arousal, 1, 1e-12);
+    x = ems_labels_find(&l, "z,1.mid");
+    assert_true(isnan(x->valence) && isnan(x->arousal));
+    assert_null(ems_labels_find(&l, "y.mid"));
+    ems_labels_clear(&l);
+}
+
+static void test_bad_labels(void **state)
+{
+    (void)state;
+    static const char *const bad[][2] = {
+        {"", "line 1: columns"},
+        {"file,title\n", "line 1: columns"},
+        {"file,valence\na,1\nb,2\n", "line 4"},
+        {"file,valence\na,0.1x\n", "numbers in [-1,1]"},
+        {"file,valence\n\"a,1\n", "does not end"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ems_labels l;
+        ems_error err = {0};
+        assert_int_equal(labels(&l, bad[i][0], &err), EMS_EFORMAT);
+        if (!strstr(err.text, bad[i][1]))
+            fail_msg("\"%s\" lacks \"%s\"", err.text, bad[i][1]);
+        assert_null(l.items);
+    }
+}
+
+/* A tune of some seconds; `step` makes it differ. */
+static void save_tune(const char *path, double seconds, int step, int family)
+{
+    ems_piece *p = ems_piece_new(seconds, NULL);
+    for (double t = 0; t < seconds - 0.5; t += 0.5)
+        assert_int_equal(ems_piece_add_note(p,
+            (ems_note){t, 0.45, (uint8_t)family,
+                       (uint8_t)(60 + (int)(t * step) % 12), 80}, NULL), 0);
+    ems_bar_fit fit;
+    ems_error err = {0};
+    assert_int_equal(ems_bars_fit(p, &fit, NULL), 0);
+    if (ems_piece_save(p, path, &err) < 0)
+        fail_msg("%s", err.text);
+    ems_piece_free(p);
+}
+
+static int make_collection(void **state)
+{
+    (void)state;
+    ems_folder_make(FOLDER "/deep/er", NULL);
+    save_tune(FOLDER "/a.mid", 20, 2, EMS_PIANO);
+    save_tune(FOLDER "/deep/er/b.MIDI", 30, 3, EMS_STRINGS);
+    save_tune(FOLDER "/deep/again.mid", 20, 2, EMS_PIANO); /* as a.mid */
+    save_tune(FOLDER "/short.mid", 3, 2, EMS_PIANO);
+    ems_file_write(FOLDER "/broken.mid", "MThd", 4, NULL);
+    ems_file_write(FOLDER "/no-music.txt", "x", 1, NULL);
+    unlink(FOLDER "/loop");
+    return symlink("..", FOLDER "/loop");
+}
+
+static void no_log(void *user, ems_log_level level, const char *text)
+{
+    if (level == EMS_LOG_WARNING && strstr(text, "broken.mid"))
+        ++*(int *)user;
+}
+
+static void build(const char *labels_path, int threads)
+{
+    static const char *const folders[] = {FOLDER};
+    ems_dataset_options o = ems_dataset_defaults();
+    o.folders = folders;
+    o.folder_count = 1;
+    o.labels = labels_path;
+    o.report = EMS_SCRATCH "/report.json";
+    int told = 0;
+    const ems_run run = {.threads = threads, .log = no_log, .user = &told};
+    ems_error err = {0};
+    if (ems_dataset_build(OUT, &o, &run, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(told, 1);
+}
+
+static json_int_t number(const json_t *o, const char *key)
+{
+    return json_integer_value(json_object_get(o, key));
+}
+
+static void test_build(void **state)
+{
+    (void)state;
+    const char *csv = "file,valence,arousal\ndeep/er/b.MIDI,-0.25,0.75\n";
+    ems_file_write(EMS_SCRATCH "/labels.csv", csv, strlen(csv), NULL);
+    build(EMS_SCRATCH "/labels.csv", 2);
+    ems_error err = {0};
+    ems_dataset *d = ems_dataset_open(OUT, &err);
+    if (!d)
+        fail_msg("%s", err.text);
+    assert_int_equal(ems_dataset_count(d), 2);
+    const ems_dataset_piece a = ems_dataset_get(d, 0);
+    const ems_dataset_piece b = ems_dataset_get(d, 1);
+    assert_int_equal(a.families, 1);
+    assert_float_equal(a.weight, 1, 0);
+    assert_float_equal(b.weight, 2, 0);
+    assert_float_equal(b.valence, -0.25, 1e-7);
+    assert_float_equal(b.arousal, 0.75, 1e-7);
+    assert_int_equal(a.tokens[0], EMS_BAR);
+    assert_int_equal(a.bar_count, 10); /* 20 s of 2 s */
+    assert_int_equal(a.tokens[a.bars[9]], EMS_BAR);
+    ems_dataset_close(d);
+
+    json_t *report = ems_json_load(EMS_SCRATCH "/report.json", &err);
+    assert_non_null(report);
+    assert_int_equal(number(report, "files"), 5);
+    assert_int_equal(number(report, "pieces"), 2);
+    assert_int_equal(number(report, "labelled"), 1);
+    const json_t *skipped = json_object_get(report, "skipped");
+    assert_int_equal(number(skipped, "unreadable"), 1);
+    assert_int_equal(number(skipped, "duplicate"), 1);
+    assert_int_equal(number(skipped, "shorter than 8 s"), 1);
+    json_decref(report);
+}
+
+static void test_same_bytes_on_any_threads(void **state)
+{
+    (void)state;
+    ems_bytes one, three;
+    build(NULL, 1);
+    assert_int_equal(rename(OUT, OUT ".1"), 0);
+    build(NULL, 3);
+    assert_int_equal(ems_bytes_map(&one, OUT ".1", 0, NULL), 0);
+    assert_int_equal(ems_bytes_map(&three, OUT, 0, NULL), 0);
+    assert_int_equal(one.size, three.size);
+    assert_memory_equal(one.data, three.data, one.size);
+    ems_bytes_unmap(&one);
+    ems_bytes_unmap(&three);
+}
+
+static int always(void *user)
+{
+    (void)user;
+    return 1;
+}
+
+static void test_build_errors(void **state)
+{
+    (void)state;
+    static const char *const nowhere[] = {EMS_SCRATCH "/nowhere"};
+    static const char *const folders[] = {FOLDER};
+    ems_dataset_options o = ems_dataset_defaults();
+    ems_error err = {0};
+    assert_int_equal(ems_dataset_build(OUT, &o, NULL, &err), EMS_EINVAL);
+    o.folders = nowhere;
+    o.folder_count = 1;
+    assert_int_equal(ems_dataset_build(OUT, &o, NULL, &err), EMS_EIO);
+    o.folders = folders;
+    o.held_out = 1;
+    assert_int_equal(ems_dataset_build(OUT, &o, NULL, &err), EMS_EINVAL);
+    o.held_out = 0.05;
+    o.labels = EMS_SCRATCH "/none.csv";
+    assert_int_equal(ems_dataset_build(OUT, &o, NULL, &err), EMS_EIO);
+    o.labels = NULL;
+    assert_int_equal(ems_dataset_build(EMS_SCRATCH "/no/x", &o, NULL, &err),
+                     EMS_EIO);
+}
+
+static void test_full_disk(void **state)
+{
+    (void)state;
+    build(NULL, 1); /* leaves a good file */
+    static const char *const folders[] = {FOLDER};
+    ems_dataset_options o = ems_dataset_defaults();
+    o.folders = folders;
+    o.folder_count = 1;
+    ems_error err = {0};
+    struct rlimit old;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    const struct rlimit small = {200, old.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    const int code = ems_dataset_build(OUT, &o, NULL, &err);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    assert_int_equal(code, EMS_EIO);
+    assert_non_null(strstr(err.text, "cannot write"));
+    ems_dataset *d = ems_dataset_open(OUT, NULL);
+    assert_non_null(d); /* still the old one */
+    ems_dataset_close(d);
+}
+
+static void test_cancel_and_memory(void **state)
+{
+    (void)state;
+    static const char *const folders[] = {FOLDER};
+    ems_dataset_options o = ems_dataset_defaults();
+    o.folders = folders;
+    o.folder_count = 1;
+    ems_error err = {0};
+    const ems_run run = {.threads = 1, .cancelled = always};
+    assert_int_equal(ems_dataset_build(OUT, &o, &run, &err), EMS_ECANCELLED);
+    const ems_run one = {.threads = 1};
+    for (long n = 1; n < 10000; n++) {
+        ems_alloc_fail_at(n);
+        const int code = ems_dataset_build(OUT, &o, &one, &err);
+        ems_alloc_fail_at(0);
+        if (code == EMS_OK) {
+            assert_true(n > 20);
+            return;
+        }
+        assert_int_equal(code, EMS_ENOMEM);
+    }
+    fail_msg("never enough memory");
+}
+
+/* Every byte of a token file changed: opened or refused, never worse. */
+static void test_damaged(void **state)
+{
+    (void)state;
+    build(NULL, 1);
+    ems_bytes file;
+    assert_int_equal(ems_bytes_map(&file, OUT, 0, NULL), 0);
+    uint8_t *copy = ems_alloc(file.size, 1);
+    memcpy(copy, file.data, file.size);
+    size_t refused = 0;
+    for (size_t i = 0; i < 64 + 2 * 40; i++) {
+        copy[i] ^= 0xff;
+        assert_int_equal(ems_file_write(OUT ".bad", copy, file.size, NULL),
+                         0);
+        ems_error err = {0};
+        ems_dataset *d = ems_dataset_open(OUT ".bad", &err);
+        assert_true(d || err.code == EMS_EFORMAT);
+        refused += !d;
+        ems_dataset_close(d);
+        copy[i] ^= 0xff;
+    }
+    assert_true(refused > 64);
+    for (size_t n = 0; n < file.size; n += 37) {
+        assert_int_equal(ems_file_write(OUT ".bad", copy, n, NULL), 0);
+        assert_null(ems_dataset_open(OUT ".bad", NULL));
+    }
+    ems_free(copy);
+    ems_bytes_unmap(&file);
+}
+
+static void test_guess(void **state)
+{
+    (void)state;
+    ems_song_features f = {.seconds = 60, .bpm = 150, .mode = 0.2,
+                           .key_fit = 0.8, .pitch = 70, .dissonance = 0.1,
+                           .pitched = 60};
+    const double bright = ems_guess_valence(&f);
+    f.mode = -0.2;
+    const double dark = ems_guess_valence(&f);
+    assert_true(bright > 0.6 && dark < 0);
+    f.mode = 0;
+    assert_true(isnan(ems_guess_valence(&f)));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_bad_labels),
+        cmocka_unit_test(test_build),
+        cmocka_unit_test(test_same_bytes_on_any_threads),
+        cmocka_unit_test(test_build_errors),
+        cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_cancel_and_memory),
+        cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_guess),
+    };
+    return cmocka_run_group_tests(tests, make_collection, NULL);
+}
