@@ -97,11 +97,14 @@ ems_packed ems_gemm_pack(ems_cpu_level level, float *data, const float *b,
 
 /* ---- On all threads -------------------------------------------------------- */
 
+enum { SHARED = 1 << 20 };
+
 struct ems_gemm_pool {
     ems_pool *pool;
     ems_cpu_level level;
     size_t slots, stride; /* bytes between scratch blocks */
     char *work;
+    float *shared;        /* [SHARED]: a packed B that all blocks use */
     atomic_flag *taken;
 };
 
@@ -115,9 +118,10 @@ ems_gemm_pool *ems_gemm_pool_new(ems_pool *pool, ems_cpu_level level,
         p->slots = (size_t)ems_pool_threads(pool);
         p->stride = (ems_gemm_work(level) + 4095) & ~(size_t)4095;
         p->work = ems_alloc_aligned(p->slots, p->stride);
+        p->shared = ems_alloc_aligned(SHARED, sizeof *p->shared);
         p->taken = ems_alloc(p->slots, sizeof *p->taken);
     }
-    if (!p || !p->work || !p->taken) {
+    if (!p || !p->work || !p->shared || !p->taken) {
         ems_gemm_pool_free(p);
         ems_out_of_memory(err);
         return NULL;
@@ -132,6 +136,7 @@ void ems_gemm_pool_free(ems_gemm_pool *p)
     if (!p)
         return;
     ems_free(p->work);
+    ems_free(p->shared);
     ems_free(p->taken);
     ems_free(p);
 }
@@ -187,24 +192,61 @@ static size_t parts_of(size_t n, size_t parts, size_t unit, size_t *step)
     return (n + *step - 1) / *step;
 }
 
-/* Rows first: each block packs all of its B anew, which costs little when it
- * has some hundred rows. Columns are cut when the rows give too few blocks. */
-void ems_gemm_all(ems_gemm_pool *p, const ems_gemm *g)
+/* Rows first, as many blocks as keep all threads busy to the end; columns
+ * are cut too when the rows give too few. */
+static void choose_split(split *s, size_t *down)
 {
-    if (!g->m || !g->n)
-        return;
     enum { ROWS = 192, UNIT = 12, COLUMNS = 64, SMALL = 1 << 16 };
-    const size_t threads = p->slots;
-    size_t down = g->m / ROWS < 4 * threads ? g->m / ROWS : 4 * threads;
+    const ems_gemm *g = s->g;
+    const size_t threads = s->pool->slots;
     size_t across = 1;
+    *down = g->m / ROWS < 4 * threads ? g->m / ROWS : 4 * threads;
     if (g->m * g->n * g->k < SMALL)
-        down = 1;
-    else if (down < threads && !g->packed && g->n >= 2 * COLUMNS)
-        across = down ? (threads + down - 1) / down : threads;
-    else if (down < threads)
-        down = threads;
-    split s = {.pool = p, .g = g};
-    down = parts_of(g->m, down, UNIT, &s.rows);
-    s.across = parts_of(g->n, across, COLUMNS, &s.columns);
+        *down = 1;
+    else if (*down < threads && !g->packed && g->n >= 2 * COLUMNS)
+        across = *down ? (threads + *down - 1) / *down : threads;
+    else if (*down < threads)
+        *down = threads;
+    *down = parts_of(g->m, *down, UNIT, &s->rows);
+    s->across = parts_of(g->n, across, COLUMNS, &s->columns);
+}
+
+typedef struct shared_pack {
+    ems_gemm_pool *pool;
+    const ems_gemm *g;
+} shared_pack;
+
+/* One block of k of a B that is packed once for everybody. */
+static void pack_shared(void *ctx, size_t index)
+{
+    const shared_pack *s = ctx;
+    const ems_gemm *g = s->g;
+    const ems_cpu_level level = s->pool->level;
+    const size_t from = index * EMS_GEMM_BLOCK;
+    const size_t k = g->k - from < EMS_GEMM_BLOCK ? g->k - from
+                                                  : EMS_GEMM_BLOCK;
+    float *const out = s->pool->shared +
+                       ems_gemm_packed_floats(level, from, g->n);
+    ems_gemm_pack(level, out, g->b + from * g->b_row, g->b_row, g->b_col, k,
+                  g->n, g->flags);
+}
+
+void ems_gemm_all(ems_gemm_pool *p, const ems_gemm *wanted)
+{
+    if (!wanted->m || !wanted->n)
+        return;
+    ems_gemm g = *wanted;
+    ems_packed packed = {p->shared, g.k, g.n, 0};
+    size_t down;
+    split s = {.pool = p, .g = &g};
+    choose_split(&s, &down);
+    if (down > 1 && !g.packed &&
+        ems_gemm_packed_floats(p->level, g.k, g.n) <= SHARED) {
+        shared_pack pack = {p, wanted};
+        ems_pool_for(p->pool, (g.k + EMS_GEMM_BLOCK - 1) / EMS_GEMM_BLOCK,
+                     pack_shared, &pack);
+        g.packed = &packed;
+        choose_split(&s, &down);
+    }
     ems_pool_for(p->pool, down * s.across, run_part, &s);
 }

@@ -23,8 +23,9 @@ typedef enum ems_gemm_flags {
     EMS_GEMM_ADD = 1,  /* C += A B; else C = A B and C need not be set */
     EMS_GEMM_RELU = 2, /* C = max(C, 0) at the end */
     EMS_GEMM_BF16 = 4, /* products of bfloat16 */
-    EMS_GEMM_DIRECT = 8, /* read A in place: wins when C is narrow. float
-                            only (bf16 packs A always) */
+    EMS_GEMM_DIRECT = 8, /* read columns of A in place, too: wins when C is
+                            narrow (rows are read in place anyhow; bf16
+                            packs A always) */
 } ems_gemm_flags;
 
 /* B in the kernel's own order, to be used many times. Made by

@@ -29,6 +29,11 @@ typedef float vfu __attribute__((vector_size(EMS_VW * 4), aligned(4)));
 typedef int vi __attribute__((vector_size(EMS_VW * 4)));
 
 #define INLINE static inline __attribute__((always_inline))
+#ifdef __clang__
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
 
 static size_t least(size_t a, size_t b)
 {
@@ -78,32 +83,63 @@ static void store_edge(const sink *s, const float *sums, size_t m, size_t n)
             s->c[r * s->ldc + j] = finish_one(s, sums[r * NR + j], r, j);
 }
 
+/* The sums as they are, for the common tile that nothing more happens to. */
+INLINE void store_plain(const sink *s, vf sum[MR][NV])
+{
+    float *c = s->c;
+    UNROLL
+    for (int r = 0; r < MR; r++, c += s->ldc)
+        UNROLL
+        for (int v = 0; v < NV; v++) {
+            vfu *const out = (vfu *)(c + v * EMS_VW);
+            *out = s->add ? *out + sum[r][v] : sum[r][v];
+        }
+}
+
+INLINE void store_finished(const sink *s, vf sum[MR][NV])
+{
+    UNROLL
+    for (int r = 0; r < MR; r++)
+        UNROLL
+        for (int v = 0; v < NV; v++)
+            *(vfu *)(s->c + (size_t)r * s->ldc + v * EMS_VW) =
+                finish(s, sum[r][v], (size_t)r, (size_t)v * EMS_VW);
+}
+
 /* sums[MR][NR] of a[r*row + p*col] times panel b[p*NR + j] over k. */
 INLINE void tile(const sink *s, const float *a, size_t row, size_t col,
                  const float *restrict b, size_t k, size_t m, size_t n)
 {
     vf sum[MR][NV];
+    UNROLL
     for (int r = 0; r < MR; r++)
+        UNROLL
         for (int v = 0; v < NV; v++)
             sum[r][v] = (vf){0};
     for (size_t p = 0; p < k; p++, a += col, b += NR) {
         vf x[NV];
+        UNROLL
         for (int v = 0; v < NV; v++)
             x[v] = *(const vf *)(b + v * EMS_VW);
+        UNROLL
         for (int r = 0; r < MR; r++) {
             const vf y = a[(size_t)r * row] - (vf){0};
+            UNROLL
             for (int v = 0; v < NV; v++)
                 sum[r][v] += y * x[v];
         }
     }
-    if (m == MR && n == NR) {
-        for (int r = 0; r < MR; r++)
-            for (int v = 0; v < NV; v++)
-                *(vfu *)(s->c + (size_t)r * s->ldc + v * EMS_VW) =
-                    finish(s, sum[r][v], (size_t)r, (size_t)v * EMS_VW);
+    if (m == MR && n == NR && !s->bias && !s->relu && !s->gate) {
+        store_plain(s, sum);
+    } else if (m == MR && n == NR) {
+        store_finished(s, sum);
     } else {
         float t[MR * NR];
-        memcpy(t, sum, sizeof t);
+        UNROLL
+        for (int r = 0; r < MR; r++)
+            UNROLL
+            for (int v = 0; v < NV; v++)
+                *(vfu *)(t + r * NR + v * EMS_VW) = sum[r][v];
         store_edge(s, t, m, n);
     }
 }
@@ -224,37 +260,40 @@ static void rows_packed(const block *x, size_t at, size_t m, float *work)
 }
 
 /* Whole tiles of A in place; what is left over goes through `work`. */
-static void rows_direct(const block *x, float *work)
+static void rows_direct(const block *x, size_t at, size_t m, float *work)
 {
     const ems_gemm *g = x->g;
-    size_t i = 0;
-    for (; i + MR <= g->m; i += MR) {
-        const float *a = g->a + i * g->a_row + x->at_k * g->a_col;
-        for (size_t j = 0; j < x->n; j += NR) {
-            const sink s = sink_at(x, i, x->at_n + j);
-            const float *b = x->b + j / NR * x->panel;
-            const size_t n = least(x->n - j, NR);
+    const size_t whole = m / MR * MR;
+    const float *const a = g->a + at * g->a_row + x->at_k * g->a_col;
+    for (size_t j = 0; j < x->n; j += NR) {
+        const float *b = x->b + j / NR * x->panel;
+        const size_t n = least(x->n - j, NR);
+        for (size_t i = 0; i < whole; i += MR) {
+            const sink s = sink_at(x, at + i, x->at_n + j);
             if (g->a_col == 1)
-                tile_rows(&s, a, g->a_row, b, x->k, n);
+                tile_rows(&s, a + i * g->a_row, g->a_row, b, x->k, n);
             else
-                tile_columns(&s, a, g->a_col, b, x->k, n);
+                tile_columns(&s, a + i, g->a_col, b, x->k, n);
         }
     }
-    if (i < g->m)
-        rows_packed(x, i, g->m - i, work);
+    if (whole < m)
+        rows_packed(x, at + whole, m - whole, work);
 }
 
+/* Rows of A are read well where they are; its columns are packed first,
+ * unless C is so narrow that it would not pay. */
 static void run_block(const block *x, float *work)
 {
     const ems_gemm *g = x->g;
-    const int direct = (g->flags & EMS_GEMM_DIRECT) &&
-                       !(g->flags & EMS_GEMM_BF16) &&
-                       (g->a_col == 1 || g->a_row == 1);
-    if (direct)
-        rows_direct(x, work);
-    else
-        for (size_t i = 0; i < g->m; i += MC)
-            rows_packed(x, i, least(g->m - i, MC), work);
+    const int direct = g->a_col == 1 ||
+                       (g->a_row == 1 && (g->flags & EMS_GEMM_DIRECT));
+    for (size_t i = 0; i < g->m; i += MC) {
+        const size_t m = least(g->m - i, MC);
+        if (direct && !(g->flags & EMS_GEMM_BF16))
+            rows_direct(x, i, m, work);
+        else
+            rows_packed(x, i, m, work);
+    }
 }
 
 static void one(const ems_gemm *g, float *work)
