@@ -282,6 +282,11 @@ const float *ems_session_logits(const ems_session *s)
     return s->logits;
 }
 
+void ems_session_rewind(ems_session *s, int length)
+{
+    s->length = (size_t)length;
+}
+
 int ems_session_length(const ems_session *s)
 {
     return (int)s->length;

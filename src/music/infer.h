@@ -35,6 +35,9 @@ int ems_session_fill(ems_session *s, float valence, float arousal,
 /* One more token. The same bits as if it had been part of the fill. */
 int ems_session_append(ems_session *s, int token, float seconds,
                        ems_error *err);
+/* Forget all but the first `length` >= 1 positions (no more than there are);
+ * logits are as they were. */
+void ems_session_rewind(ems_session *s, int length);
 /* vocab_size logits after the last token; valid until the next call. */
 const float *ems_session_logits(const ems_session *s);
 /* Positions taken, the two conditions included. */
