@@ -121,7 +121,12 @@ check 'errors as JSON' grep -q '^{"error": ".*"}$' err
 "$emsync" bench compose --layers 1 --width 64 --heads 2 --inner 64 \
     --context 128 --window 16 --tokens 100000000 >out 2>err &
 pid=$!
-sleep 0.3
+tries=0 # until it catches SIGTERM, loading all libraries takes a moment
+until grep -q '^SigCgt:.*[4-7c-f]...$' /proc/$pid/status; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 200 ] || break
+    sleep 0.1
+done
 kill -TERM $pid
 wait $pid
 check 'SIGTERM: exit 143' test $? = 143

@@ -53,6 +53,27 @@ static void type(const session *s, const char *keys)
     assert_int_equal(write(s->fd, keys, strlen(keys)), strlen(keys));
 }
 
+/* The program needs a moment to load; until it catches the signal, that
+ * would end it as it ends any program. */
+static int wait_for_handler(pid_t pid, int number)
+{
+    const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
+    char path[64], line[256];
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    for (int i = 0; i < PATIENCE / 10; i++) {
+        unsigned long long caught = 0;
+        FILE *f = fopen(path, "r");
+        while (f && fgets(line, sizeof line, f))
+            sscanf(line, "SigCgt: %llx", &caught);
+        if (f)
+            fclose(f);
+        if (caught >> (number - 1) & 1)
+            return 1;
+        nanosleep(&moment, NULL);
+    }
+    return 0;
+}
+
 static int finish(session *s)
 {
     int status = 0;
@@ -129,11 +150,10 @@ static void test_ctrl_c_stops(void **state)
                           "--width", "64", "--heads", "2", "--inner", "64",
                           "--context", "128", "--window", "16", "--tokens",
                           "100000000", NULL};
-    const struct timespec moment = {.tv_nsec = 300 * 1000 * 1000};
     session s;
     (void)state;
     start(&s, argv, "xterm");
-    nanosleep(&moment, NULL);
+    assert_true(wait_for_handler(s.pid, SIGINT));
     type(&s, "\003");
     assert_int_equal(finish(&s), 130);
     assert_non_null(strstr(s.text, "interrupted"));
