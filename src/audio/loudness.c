@@ -228,7 +228,7 @@ static int measure(pass *p, const setting *s, ems_loudness *out,
     const int code = try_gain(p, s->gain, s->ceiling, err);
     out->lufs = ems_meter_lufs(p->meter);
     out->true_peak = ems_meter_true_peak(p->meter);
-    out->limited = -db(p->limiter.most);
+    out->limited = fabs(db(p->limiter.most));
     ems_meter_free(p->meter);
     p->meter = NULL;
     return code;

@@ -48,10 +48,14 @@ typedef struct complaint {
     int errors; /* messages of level FLUID_ERR or worse */
 } complaint;
 
-/* FluidSynth's place in the bank; it opens one at a time. */
+/* FluidSynth's place in the bank; it opens one at a time, and reads its tables
+ * two bytes at a time, hence the buffer. */
 typedef struct cursor {
     const ems_source *source;
     uint64_t at;
+    uint64_t held_at;
+    size_t held; /* bytes of the file from held_at on */
+    uint8_t buffer[8192];
 } cursor;
 
 struct ems_stem {
@@ -105,13 +109,33 @@ static void *bank_open(const char *name)
     return handle;
 }
 
+static int fill(cursor *c)
+{
+    const uint64_t left = c->source->size - c->at;
+    c->held_at = c->at;
+    c->held = left < sizeof c->buffer ? (size_t)left : sizeof c->buffer;
+    if (ems_source_read(c->source, c->at, c->buffer, c->held) == 0)
+        return 0;
+    c->held = 0;
+    return -1;
+}
+
 static int bank_read(void *to, fluid_long_long_t count, void *handle)
 {
     cursor *c = handle;
-    if (count < 0 ||
-        ems_source_read(c->source, c->at, to, (size_t)count) < 0)
+    const size_t n = (size_t)count;
+    if (count < 0 || n > c->source->size - c->at)
         return FLUID_FAILED;
-    c->at += (uint64_t)count;
+    if (n > sizeof c->buffer) {
+        if (ems_source_read(c->source, c->at, to, n) < 0)
+            return FLUID_FAILED;
+    } else {
+        if ((c->at < c->held_at || c->at + n > c->held_at + c->held) &&
+            fill(c) < 0)
+            return FLUID_FAILED;
+        memcpy(to, c->buffer + (c->at - c->held_at), n);
+    }
+    c->at += n;
     return FLUID_OK;
 }
 
