@@ -55,12 +55,15 @@ static void ref_pack(float *data, const float *b, size_t b_row, size_t b_col,
             data[p * n + j] = ref_operand(b[p * b_row + j * b_col], flags);
 }
 
-const ems_gemm_kernel ems_gemm_ref = {1, 1, ref_one, ref_pack};
+const ems_gemm_kernel ems_gemm_ref = {1, 1, 1, ref_one, ref_pack};
 
 /* ---- Choice of a kernel --------------------------------------------------- */
 
-static const ems_gemm_kernel *kernel(ems_cpu_level level)
+static const ems_gemm_kernel *kernel(ems_cpu_level level, int flags)
 {
+    if (level == EMS_CPU_AVX512 && (flags & EMS_GEMM_BF16) &&
+        ems_cpu_has_bf16())
+        return &ems_gemm_bf16;
     switch (level) {
     case EMS_CPU_REF: return &ems_gemm_ref;
     case EMS_CPU_BASE: return &ems_gemm_base;
@@ -73,17 +76,17 @@ static const ems_gemm_kernel *kernel(ems_cpu_level level)
 
 size_t ems_gemm_work(ems_cpu_level level)
 {
-    return kernel(level)->work_floats * sizeof(float);
+    return kernel(level, 0)->work_floats * sizeof(float);
 }
 
 void ems_gemm_one(ems_cpu_level level, const ems_gemm *g, void *work)
 {
-    kernel(level)->one(g, work);
+    kernel(level, g->flags)->one(g, work);
 }
 
 size_t ems_gemm_packed_floats(ems_cpu_level level, size_t k, size_t n)
 {
-    const size_t columns = kernel(level)->columns;
+    const size_t columns = kernel(level, 0)->columns;
     return (n + columns - 1) / columns * columns * k;
 }
 
@@ -91,7 +94,7 @@ ems_packed ems_gemm_pack(ems_cpu_level level, float *data, const float *b,
                          size_t b_row, size_t b_col, size_t k, size_t n,
                          int flags)
 {
-    kernel(level)->pack(data, b, b_row, b_col, k, n, flags);
+    kernel(level, flags)->pack(data, b, b_row, b_col, k, n, flags);
     return (ems_packed){data, k, n, 0};
 }
 
@@ -226,7 +229,8 @@ static void pack_shared(void *ctx, size_t index)
     const size_t k = g->k - from < EMS_GEMM_BLOCK ? g->k - from
                                                   : EMS_GEMM_BLOCK;
     float *const out = s->pool->shared +
-                       ems_gemm_packed_floats(level, from, g->n);
+                       ems_gemm_packed_floats(level, from, g->n) /
+                           kernel(level, g->flags)->depth;
     ems_gemm_pack(level, out, g->b + from * g->b_row, g->b_row, g->b_col, k,
                   g->n, g->flags);
 }

@@ -1,10 +1,15 @@
 /* gemm_kern.c - the one fast product. Compiled once per instruction set:
- * EMS_ISA its name, EMS_VW floats per vector.
+ * EMS_ISA its name, EMS_VW floats per vector, EMS_PAIRS for products of
+ * bfloat16, whose operands are packed as pairs along k.
  *
  * B is packed in blocks of KC rows, each block in panels of NR columns; A in
  * tiles of MR rows, or read in place. The innermost loop keeps MR x NR sums
  * in registers. */
 #include "nn/gemm_tmpl.h"
+
+#ifdef __AVX512BF16__
+#include <immintrin.h>
+#endif
 
 #include <string.h>
 
@@ -21,7 +26,7 @@ enum { MR = 6, NV = 1 };
 #endif
 enum {
     NR = NV * EMS_VW, KC = EMS_GEMM_BLOCK, MC = MR * 16, NC = 1024,
-    WORK = MC * KC + KC * NC + MR * KC,
+    WORK = MC * KC + KC * NC,
 };
 
 typedef float vf __attribute__((vector_size(EMS_VW * 4)));
@@ -35,9 +40,52 @@ typedef int vi __attribute__((vector_size(EMS_VW * 4)));
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
 
+#ifdef EMS_PAIRS
+enum { PER = 2 }; /* of k in one unit: the first in the low half */
+typedef uint32_t unit;
+typedef uint32_t vu __attribute__((vector_size(EMS_VW * 4)));
+
+static unit gather(const float *x, size_t col, size_t left)
+{
+    return ems_bf16_bits(x[0]) >> 16 |
+           (left > 1 ? ems_bf16_bits(x[col]) : 0);
+}
+
+INLINE vf multiply_add(vf sum, unit a, const unit *b)
+{
+    const vu y = a - (vu){0}, x = *(const vu *)b;
+#ifdef __AVX512BF16__
+    return (vf)_mm512_dpbf16_ps((__m512)sum, (__m512bh)y, (__m512bh)x);
+#else /* what it computes, but for the rounding of its sums */
+    sum += (vf)(y << 16) * (vf)(x << 16);
+    return sum + (vf)(y & 0xffff0000) * (vf)(x & 0xffff0000);
+#endif
+}
+#else
+enum { PER = 1 };
+typedef float unit;
+
+INLINE unit gather(const float *x, size_t col, size_t left)
+{
+    (void)col;
+    (void)left;
+    return *x;
+}
+
+INLINE vf multiply_add(vf sum, unit a, const unit *b)
+{
+    return sum + (a - (vf){0}) * *(const vf *)b;
+}
+#endif
+
 static size_t least(size_t a, size_t b)
 {
     return a < b ? a : b;
+}
+
+static size_t units(size_t k)
+{
+    return (k + PER - 1) / PER;
 }
 
 /* Where the sums of a tile go, and what happens to them there. */
@@ -106,9 +154,9 @@ INLINE void store_finished(const sink *s, vf sum[MR][NV])
                 finish(s, sum[r][v], (size_t)r, (size_t)v * EMS_VW);
 }
 
-/* sums[MR][NR] of a[r*row + p*col] times panel b[p*NR + j] over k. */
-INLINE void tile(const sink *s, const float *a, size_t row, size_t col,
-                 const float *restrict b, size_t k, size_t m, size_t n)
+/* sums[MR][NR] of a[r*row + p*col] times panel b[p*NR + j] over k units. */
+INLINE void tile(const sink *s, const unit *a, size_t row, size_t col,
+                 const unit *restrict b, size_t k, size_t m, size_t n)
 {
     vf sum[MR][NV];
     UNROLL
@@ -117,17 +165,12 @@ INLINE void tile(const sink *s, const float *a, size_t row, size_t col,
         for (int v = 0; v < NV; v++)
             sum[r][v] = (vf){0};
     for (size_t p = 0; p < k; p++, a += col, b += NR) {
-        vf x[NV];
         UNROLL
-        for (int v = 0; v < NV; v++)
-            x[v] = *(const vf *)(b + v * EMS_VW);
-        UNROLL
-        for (int r = 0; r < MR; r++) {
-            const vf y = a[(size_t)r * row] - (vf){0};
+        for (int r = 0; r < MR; r++)
             UNROLL
             for (int v = 0; v < NV; v++)
-                sum[r][v] += y * x[v];
-        }
+                sum[r][v] = multiply_add(sum[r][v], a[(size_t)r * row],
+                                         b + v * EMS_VW);
     }
     if (m == MR && n == NR && !s->bias && !s->relu && !s->gate) {
         store_plain(s, sum);
@@ -145,12 +188,13 @@ INLINE void tile(const sink *s, const float *a, size_t row, size_t col,
 }
 
 static __attribute__((noinline)) void
-tile_packed(const sink *s, const float *a, const float *b, size_t k, size_t m,
+tile_packed(const sink *s, const unit *a, const unit *b, size_t k, size_t m,
             size_t n)
 {
     tile(s, a, 1, MR, b, k, m, n);
 }
 
+#ifndef EMS_PAIRS
 static __attribute__((noinline)) void
 tile_rows(const sink *s, const float *a, size_t row, const float *b, size_t k,
           size_t n)
@@ -164,55 +208,56 @@ tile_columns(const sink *s, const float *a, size_t col, const float *b,
 {
     tile(s, a, 1, col, b, k, MR, n);
 }
+#endif
 
-static void pack_a(float *restrict d, const float *restrict a, size_t row,
-                   size_t col, size_t m, size_t k, int bf16)
+static void round_all(float *x, size_t n, int bf16)
 {
-    float *const end = d + (m + MR - 1) / MR * MR * k;
-    float *const start = d;
+    for (size_t i = 0; bf16 && i < n; i++)
+        x[i] = ems_bf16_round(x[i]);
+}
+
+static void pack_a(unit *restrict d, const float *restrict a, size_t row,
+                   size_t col, size_t m, size_t k)
+{
     for (size_t i = 0; i < m; i += MR) {
         const size_t rows = least(m - i, MR);
         const float *x = a + i * row;
-        if (rows == MR)
-            for (size_t p = 0; p < k; p++, x += col)
+        for (size_t p = 0; p < k; p += PER, x += PER * col) {
+            if (rows == MR)
                 for (size_t r = 0; r < MR; r++)
-                    *d++ = x[r * row];
-        else
-            for (size_t p = 0; p < k; p++, x += col)
+                    *d++ = gather(x + r * row, col, k - p);
+            else
                 for (size_t r = 0; r < MR; r++)
-                    *d++ = r < rows ? x[r * row] : 0;
+                    *d++ = r < rows ? gather(x + r * row, col, k - p) : 0;
+        }
     }
-    if (bf16)
-        for (d = start; d < end; d++)
-            *d = ems_bf16_round(*d);
 }
 
-static void pack_panel(float *restrict d, const float *restrict b,
+static void pack_panel(unit *restrict d, const float *restrict b,
                        size_t b_row, size_t b_col, size_t k, size_t n)
 {
-    if (n == NR && b_col == 1)
-        for (size_t p = 0; p < k; p++, d += NR, b += b_row)
+    for (size_t p = 0; p < k; p += PER, d += NR, b += PER * b_row) {
+        if (n == NR && b_col == 1 && PER == 1)
             memcpy(d, b, NR * sizeof *d);
-    else if (n == NR)
-        for (size_t p = 0; p < k; p++, d += NR, b += b_row)
+        else if (n == NR)
             for (size_t j = 0; j < NR; j++)
-                d[j] = b[j * b_col];
-    else
-        for (size_t p = 0; p < k; p++, d += NR, b += b_row)
+                d[j] = gather(b + j * b_col, b_row, k - p);
+        else
             for (size_t j = 0; j < NR; j++)
-                d[j] = j < n ? b[j * b_col] : 0;
+                d[j] = j < n ? gather(b + j * b_col, b_row, k - p) : 0;
+    }
 }
 
 /* One block of at most KC rows, all n columns. */
 static void pack_block(float *d, const float *b, size_t b_row, size_t b_col,
                        size_t k, size_t n, int bf16)
 {
-    float *const start = d;
-    for (size_t j = 0; j < n; j += NR, d += NR * k)
-        pack_panel(d, b + j * b_col, b_row, b_col, k, least(n - j, NR));
-    if (bf16)
-        for (float *x = start; x < d; x++)
-            *x = ems_bf16_round(*x);
+    const size_t panel = NR * units(k), panels = (n + NR - 1) / NR;
+    for (size_t j = 0; j < panels; j++)
+        pack_panel((unit *)d + j * panel, b + j * NR * b_col, b_row, b_col,
+                   k, least(n - j * NR, NR));
+    if (PER == 1)
+        round_all(d, panels * panel, bf16);
 }
 
 static void pack(float *data, const float *b, size_t b_row, size_t b_col,
@@ -220,15 +265,15 @@ static void pack(float *data, const float *b, size_t b_row, size_t b_col,
 {
     const size_t width = (n + NR - 1) / NR * NR;
     for (size_t p = 0; p < k; p += KC)
-        pack_block(data + p * width, b + p * b_row, b_row, b_col,
+        pack_block(data + p / PER * width, b + p * b_row, b_row, b_col,
                    least(k - p, KC), n, flags & EMS_GEMM_BF16);
 }
 
 /* One block of k and of columns: what the loops below hand down. */
 typedef struct block {
     const ems_gemm *g;
-    const float *b;        /* packed panels */
-    size_t panel;          /* floats from one panel to the next */
+    const unit *b;         /* packed panels */
+    size_t panel;          /* units from one panel to the next */
     size_t at_k, k, at_n, n;
 } block;
 
@@ -249,16 +294,21 @@ static sink sink_at(const block *x, size_t i, size_t j)
 static void rows_packed(const block *x, size_t at, size_t m, float *work)
 {
     const ems_gemm *g = x->g;
-    pack_a(work, g->a + at * g->a_row + x->at_k * g->a_col, g->a_row,
-           g->a_col, m, x->k, g->flags & EMS_GEMM_BF16);
+    unit *const a = (unit *)work;
+    const size_t k = units(x->k);
+    pack_a(a, g->a + at * g->a_row + x->at_k * g->a_col, g->a_row, g->a_col,
+           m, x->k);
+    if (PER == 1)
+        round_all(work, (m + MR - 1) / MR * MR * k, g->flags & EMS_GEMM_BF16);
     for (size_t j = 0; j < x->n; j += NR)
         for (size_t i = 0; i < m; i += MR) {
             const sink s = sink_at(x, at + i, x->at_n + j);
-            tile_packed(&s, work + i * x->k, x->b + j / NR * x->panel, x->k,
+            tile_packed(&s, a + i * k, x->b + j / NR * x->panel, k,
                         least(m - i, MR), least(x->n - j, NR));
         }
 }
 
+#ifndef EMS_PAIRS
 /* Whole tiles of A in place; what is left over goes through `work`. */
 static void rows_direct(const block *x, size_t at, size_t m, float *work)
 {
@@ -295,6 +345,13 @@ static void run_block(const block *x, float *work)
             rows_packed(x, i, m, work);
     }
 }
+#else
+static void run_block(const block *x, float *work)
+{
+    for (size_t i = 0; i < x->g->m; i += MC)
+        rows_packed(x, i, least(x->g->m - i, MC), work);
+}
+#endif
 
 static void one(const ems_gemm *g, float *work)
 {
@@ -302,13 +359,13 @@ static void one(const ems_gemm *g, float *work)
     const ems_packed *packed = g->packed;
     for (size_t jc = 0; jc < g->n; jc += NC)
         for (size_t pc = 0; pc < g->k; pc += KC) {
-            block x = {g, wb, 0, pc, least(g->k - pc, KC), jc,
+            block x = {g, (unit *)wb, 0, pc, least(g->k - pc, KC), jc,
                        least(g->n - jc, NC)};
-            x.panel = x.k * NR;
+            x.panel = units(x.k) * NR;
             if (packed) {
                 const size_t width = (packed->n + NR - 1) / NR * NR;
-                x.panel = least(packed->k - pc, KC) * NR;
-                x.b = packed->data + pc * width +
+                x.panel = units(least(packed->k - pc, KC)) * NR;
+                x.b = (const unit *)packed->data + pc / PER * width +
                       (packed->first + jc) / NR * x.panel;
             } else {
                 pack_block(wb, g->b + pc * g->b_row + jc * g->b_col,
@@ -319,4 +376,4 @@ static void one(const ems_gemm *g, float *work)
         }
 }
 
-const ems_gemm_kernel FN(ems_gemm_) = {NR, WORK, one, pack};
+const ems_gemm_kernel FN(ems_gemm_) = {NR, PER, WORK, one, pack};
