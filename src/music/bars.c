@@ -98,7 +98,7 @@ static void fold_tempo(ems_bar_fit *fit, double bar)
     }
 }
 
-/* ---- Lines ---------------------------------------------------------------- */
+/* ---- Lines ---- */
 
 typedef struct lines {
     double *at;           /* ascending; at[0] = 0 */
@@ -166,7 +166,7 @@ static int fill(lines *out, const lines *in, const ems_piece *p,
     return EMS_OK;
 }
 
-/* ---- Beats ---------------------------------------------------------------- */
+/* ---- Beats ---- */
 
 typedef struct step { /* dynamic programming: the best way to here */
     double cost[MAX_BEATS];

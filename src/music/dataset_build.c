@@ -243,7 +243,7 @@ static int read_files(builder *b, ems_error *err)
     return code;
 }
 
-/* ---- The file (dataset.h) ------------------------------------------------ */
+/* ---- The file (dataset.h) ---- */
 
 static void put32(uint8_t *at, uint32_t v)
 {
@@ -326,7 +326,7 @@ static int write_file(builder *b, ems_error *err)
     return ems_output_commit(&b->out, err);
 }
 
-/* ---- The call -------------------------------------------------------------- */
+/* ---- The call ---- */
 
 ems_dataset_options ems_dataset_defaults(void)
 {

@@ -45,7 +45,7 @@ typedef struct writer {
 static const uint8_t channel_of[EMS_FAMILIES] = {0, 9, 1, 2, 3};
 static const uint8_t pan_of[EMS_FAMILIES] = {64, 64, 44, 74, 84};
 
-/* ---- Bytes ---------------------------------------------------------------- */
+/* ---- Bytes ---- */
 
 static void put_bytes(buffer *b, const void *data, size_t size)
 {
@@ -124,7 +124,7 @@ static void end_track(writer *w, size_t begin)
         w->b.data[begin - 4 + (size_t)i] = (uint8_t)(size >> (24 - 8 * i));
 }
 
-/* ---- Time ------------------------------------------------------------------ */
+/* ---- Time ---- */
 
 static int64_t us_of(double seconds)
 {
@@ -201,7 +201,7 @@ static uint64_t tick_of(const writer *w, double seconds)
     return tick < w->end_tick ? tick : w->end_tick;
 }
 
-/* ---- Track 0 ---------------------------------------------------------------- */
+/* ---- Track 0 ---- */
 
 static void put_bar(writer *w, size_t i)
 {
@@ -255,7 +255,7 @@ static void put_conductor(writer *w)
     end_track(w, begin);
 }
 
-/* ---- Tracks of notes --------------------------------------------------------- */
+/* ---- Tracks of notes ---- */
 
 typedef struct written {
     uint64_t on, off;

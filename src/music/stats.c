@@ -21,7 +21,7 @@ static double bar_end(const ems_piece *p, size_t i)
     return i + 1 < p->bar_count ? p->bars[i + 1].start : p->duration;
 }
 
-/* ---- Notes ---------------------------------------------------------------- */
+/* ---- Notes ---- */
 
 static double entropy(const double *weight, double sum)
 {
@@ -104,7 +104,7 @@ static void measure_silence(ems_piece_stats *s, const ems_piece *p)
     s->polyphony = pitched > 0 ? sum / pitched : 0;
 }
 
-/* ---- Bars ------------------------------------------------------------------ */
+/* ---- Bars ---- */
 
 static int near_grid(double beats, double beat)
 {

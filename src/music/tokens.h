@@ -13,7 +13,7 @@
 #include "music/piece.h"
 #include "music/vocab.h"
 
-/* ---- Music on the grid ------------------------------------------------- */
+/* ---- Music on the grid ---- */
 
 typedef struct ems_song_note {
     uint32_t start, end;      /* ticks of 8 ms, start < end */
@@ -56,7 +56,7 @@ typedef struct ems_tokens {
 int ems_tokens_from_song(ems_tokens *t, const ems_song *s, ems_error *err);
 void ems_tokens_clear(ems_tokens *t);
 
-/* ---- Tokens to a piece, one at a time ------------------------------------ */
+/* ---- Tokens to a piece, one at a time ---- */
 
 enum {
     EMS_VELOCITY = 80, EMS_CHORD_VELOCITY = 120, /* as in EMSYNC */

@@ -121,7 +121,7 @@ static void test_irregular_bars(void **state)
         }
         assert_true(fit.beat > 0.3 && fit.beat < 0.8);
         assert_true(fit.mean_change < 0.35);
-        strcpy(p->text, "emsync test");
+        snprintf(p->text, sizeof p->text, "emsync test");
         p->key_sharps = -3;
         p->key_minor = 1;
         check_round_trip(p);
