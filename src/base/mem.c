@@ -24,11 +24,11 @@ static int must_fail(void)
 
 void *ems_alloc(size_t count, size_t size)
 {
-    if (must_fail())
+    if (must_fail() || (size && count > SIZE_MAX / size))
         return NULL;
     if (count == 0 || size == 0)
         return calloc(1, 1);
-    return calloc(count, size); /* checks the product itself */
+    return calloc(count, size);
 }
 
 void *ems_alloc_aligned(size_t count, size_t size)

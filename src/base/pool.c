@@ -9,10 +9,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MAX_THREADS = 64, STACK_BYTES = 1 << 20, SPINS = 2000 };
+enum { MAX_THREADS = 64, STACK_BYTES = 1 << 20, SPINS = 4000 };
+#define OPEN 0x80000000u
 
-/* A loop is announced by a new `generation`. Workers spin a little before
- * they sleep: composing starts a loop every few microseconds. */
+/* A loop is announced by a new `generation`; whoever wakes in time passes the
+ * gate and takes indices. The caller works too, closes the gate when none is
+ * left and waits only for those inside: a worker the system has put aside is
+ * not waited for, so a busy machine costs speed and not standstill. */
 struct ems_pool {
     int threads;
     pthread_t worker[MAX_THREADS];
@@ -20,8 +23,8 @@ struct ems_pool {
     pthread_cond_t wake;
     atomic_uint generation;
     atomic_int sleeping, stop;
+    atomic_uint gate;      /* OPEN, and how many workers are inside */
     atomic_size_t next;    /* next index to hand out */
-    atomic_int busy;       /* workers that have not finished this loop */
     size_t n;
     void (*fn)(void *, size_t);
     void *ctx;
@@ -37,13 +40,24 @@ static void work(ems_pool *p)
     }
 }
 
-static void wait_for_loop(ems_pool *p, unsigned seen)
+static int enter(ems_pool *p)
+{
+    unsigned gate = atomic_load(&p->gate);
+    while (gate & OPEN)
+        if (atomic_compare_exchange_weak(&p->gate, &gate, gate + 1))
+            return 1;
+    return 0;
+}
+
+/* Spin a little before sleeping: composing starts a loop every few
+ * microseconds. Returns the generation seen. */
+static unsigned wait_for_loop(ems_pool *p, unsigned seen)
 {
     for (int spin = 0; spin < SPINS; spin++) {
-        if (atomic_load(&p->generation) != seen)
-            return;
-        if (spin % 64 == 63)
-            sched_yield();
+        const unsigned now = atomic_load(&p->generation);
+        if (now != seen)
+            return now;
+        __builtin_ia32_pause();
     }
     pthread_mutex_lock(&p->lock);
     atomic_fetch_add(&p->sleeping, 1);
@@ -51,6 +65,7 @@ static void wait_for_loop(ems_pool *p, unsigned seen)
         pthread_cond_wait(&p->wake, &p->lock);
     atomic_fetch_sub(&p->sleeping, 1);
     pthread_mutex_unlock(&p->lock);
+    return atomic_load(&p->generation);
 }
 
 static void *worker_main(void *arg)
@@ -58,12 +73,13 @@ static void *worker_main(void *arg)
     ems_pool *p = arg;
     unsigned seen = 0;
     for (;;) {
-        wait_for_loop(p, seen);
-        seen++;
+        seen = wait_for_loop(p, seen);
         if (atomic_load(&p->stop))
             return NULL;
-        work(p);
-        atomic_fetch_sub(&p->busy, 1);
+        if (enter(p)) {
+            work(p);
+            atomic_fetch_sub(&p->gate, 1);
+        }
     }
 }
 
@@ -125,12 +141,15 @@ void ems_pool_for(ems_pool *p, size_t n, void (*fn)(void *, size_t), void *ctx)
     p->ctx = ctx;
     p->n = n;
     atomic_store(&p->next, 0);
-    atomic_store(&p->busy, p->threads - 1);
+    atomic_store(&p->gate, OPEN);
     announce(p);
     work(p);
-    for (int spin = 1; atomic_load(&p->busy) > 0; spin++)
-        if (spin % 64 == 0)
+    atomic_fetch_and(&p->gate, ~OPEN);
+    for (int spin = 1; atomic_load(&p->gate) != 0; spin++) {
+        if (spin % SPINS == 0)
             sched_yield();
+        __builtin_ia32_pause();
+    }
 }
 
 void ems_pool_free(ems_pool *p)
