@@ -75,13 +75,13 @@ static rgb sunrise(double x, double y, double t)
 
 static rgb forest(double x, double y, double t, int frame)
 {
-    rgb c = mix((rgb){0.05, 0.06, 0.09}, (rgb){0.02, 0.02, 0.03},
+    rgb c = mix((rgb){0.17, 0.20, 0.26}, (rgb){0.08, 0.09, 0.11},
                 smooth(-1, 1, y));
     for (int i = 0; i < 4; i++) { /* trunks rush past, near ones faster */
         const double at = (x + t * (1.2 + 1.1 * i)) * (3.4 - 0.6 * i);
         const double trunk = chance((uint32_t)((int)floor(at) * 7 + i));
         if (at - floor(at) < 0.18 + 0.25 * trunk && y > -0.9 + 0.3 * trunk)
-            c = mix(c, (rgb){0.015, 0.012, 0.02}, 0.75);
+            c = mix(c, (rgb){0.03, 0.03, 0.04}, 0.8);
     }
     const int column = (int)floor((x + 0.25 * y) * 90);
     if (chance((uint32_t)(column * 131 + frame * 977 +
