@@ -32,7 +32,7 @@ static ems_tokens tokens_of(ems_midi *m, ems_midi_note *notes, size_t count,
     for (size_t i = 0; i < count; i++)
         if (notes[i].off > m->end_tick)
             m->end_tick = notes[i].off;
-    ems_tokens t;
+    ems_tokens t = {0};
     if (ems_song_from_midi(song, m, "test", &err) < 0 ||
         ems_tokens_from_song(&t, song, &err) < 0)
         fail_msg("%s", err.text);
