@@ -3,9 +3,10 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/run.h"
+#include "media/media.h"
+#include "music/model_io.h"
 #include "report.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -100,12 +101,12 @@ static int understand(job *j, double *mark)
 {
     j->analysis = ems_analyze(j->video, &j->options->analyze, j->run, j->err);
     if (!j->analysis)
-        return -1;
+        return j->err->code;
     j->report->analyze = lap(mark);
     j->report->fps = ems_analysis_fps(j->analysis);
     j->plan = ems_plan_make(j->analysis, &j->options->plan, j->err);
     if (!j->plan)
-        return -1;
+        return j->err->code;
     j->report->plan = lap(mark);
     const int code = keep(j, "analysis.json", save_analysis, j->analysis);
     return code < 0 ? code : keep(j, "plan.json", save_plan, j->plan);
@@ -115,7 +116,7 @@ static int compose(job *j, double *mark)
 {
     j->piece = ems_compose(j->plan, &j->options->compose, j->run, j->err);
     if (!j->piece)
-        return -1;
+        return j->err->code;
     j->report->compose = lap(mark);
     return keep(j, "score.mid", save_piece, j->piece);
 }
@@ -150,16 +151,20 @@ static void clear(job *j)
 }
 
 /* Refuse before any work what could only fail after it. */
-static int check_paths(const char *video, const char *out, ems_error *err)
+static int check_job(const job *j)
 {
     struct stat in, target;
-    if (stat(video, &in) < 0)
-        return ems_fail_errno(err, EMS_EIO, "cannot open \"%s\"", video);
-    if (stat(out, &target) == 0 && in.st_dev == target.st_dev &&
+    if (stat(j->video, &in) < 0)
+        return ems_fail_errno(j->err, EMS_EIO, "cannot open \"%s\"",
+                              j->video);
+    if (stat(j->out, &target) == 0 && in.st_dev == target.st_dev &&
         in.st_ino == target.st_ino)
-        return ems_fail(err, EMS_EINVAL, "the output \"%s\" is the input"
-                        " itself; give another name", out);
-    return EMS_OK;
+        return ems_fail(j->err, EMS_EINVAL, "the output \"%s\" is the input"
+                        " itself; give another name", j->out);
+    if (!ems_soundfont_find(j->options->render.soundfont, j->err))
+        return j->err->code;
+    const int code = ems_media_can_write(j->out, j->err);
+    return code < 0 ? code : ems_model_ready(j->options->compose.model, j->err);
 }
 
 int ems_score(const char *video, const char *out,
@@ -168,15 +173,16 @@ int ems_score(const char *video, const char *out,
 {
     const ems_score_options defaults = ems_score_defaults();
     ems_report unused;
+    ems_error own;
     job j = {
-        .video = video, .out = out, .run = run, .err = err,
+        .video = video, .out = out, .run = run, .err = err ? err : &own,
         .options = options ? options : &defaults,
         .report = report ? report : &unused,
     };
     *j.report = (ems_report){0};
     const double begin = ems_now();
     double mark = begin;
-    int code = check_paths(video, out, err);
+    int code = check_job(&j);
     if (code == EMS_OK)
         code = choose_paths(&j);
     if (code == EMS_OK)
@@ -186,12 +192,10 @@ int ems_score(const char *video, const char *out,
     if (code == EMS_OK)
         code = sound(&j, &mark);
     if (code == EMS_OK)
-        code = ems_report_fill(j.report, j.plan, j.piece, err);
+        code = ems_report_fill(j.report, j.plan, j.piece, j.err);
     j.report->total = ems_now() - begin;
     clear(&j);
     if (code < 0 || !report)
         ems_report_clear(j.report);
-    if (code == -1 && err) /* a stage gave NULL: its own code is in err */
-        code = err->code;
     return code;
 }

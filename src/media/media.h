@@ -53,5 +53,8 @@ int ems_media_decode(const char *path, const ems_media_sink *sink,
                      ems_media_info *info, const ems_run *run,
                      ems_error *err);
 
+/* Does the suffix of `name` say what ems_mux shall write? EMS_EINVAL. */
+int ems_media_can_write(const char *name, ems_error *err);
+
 /* ems_mux of emsync.h lives here: mux.c. */
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/run.h"
+#include "media/media.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +22,11 @@ static const AVOutputFormat *container_of(const char *name, ems_error *err)
     ems_fail(err, EMS_EINVAL, "\"%s\": the suffix names no container for "
              "sound; use .mp4, .mov, .mkv or .webm", name);
     return NULL;
+}
+
+int ems_media_can_write(const char *name, ems_error *err)
+{
+    return container_of(name, err) ? EMS_OK : EMS_EINVAL;
 }
 
 /* "file:" keeps FFmpeg from taking a name for an address. */

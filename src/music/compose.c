@@ -1,6 +1,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/run.h"
+#include "music/bars.h"
 #include "music/guide.h"
 #include "music/infer.h"
 #include "music/key.h"
@@ -348,8 +349,14 @@ static int finish(composer *c)
     int code = add_markers(c);
     if (code == EMS_OK)
         code = ems_decoder_finish(&c->decoder, c->err);
+    ems_bar_fit fit;
+    if (code == EMS_OK)
+        code = ems_bars_fit(c->piece, &fit, c->err);
     if (code < 0)
         return code;
+    ems_log(c->run, EMS_LOG_DEBUG, "%zu bars of %d beats, %.1f a minute;"
+            " largest change of tempo %.0f %%", c->piece->bar_count,
+            fit.beats, 60 / fit.beat, fit.largest_change * 100);
     ems_piece_find_key(c->piece);
     ems_plan_hash(c->plan, hash);
     snprintf(c->piece->text, sizeof c->piece->text,

@@ -221,8 +221,12 @@ static void put_bar(writer *w, size_t i)
 static void put_marker(writer *w, const ems_marker *m, uint64_t tick)
 {
     char text[MAX_TEXT];
-    snprintf(text, sizeof text, "%s%s%s", ems_marker_name[m->kind],
-             m->text[0] ? " " : "", m->text);
+    const char *name = ems_marker_name[m->kind];
+    const size_t n = strlen(name);
+    const int named = strncmp(m->text, name, n) == 0 &&
+                      (m->text[n] == ' ' || m->text[n] == '\0');
+    snprintf(text, sizeof text, "%s%s%s", named ? "" : name,
+             named || !m->text[0] ? "" : " ", m->text);
     put_text(w, tick, EMS_MIDI_MARKER, text);
 }
 

@@ -302,26 +302,47 @@ static int hash_file(const char *path, char hex[65], ems_error *err)
     return EMS_OK;
 }
 
+/* The header and every tensor's name, size and type; no weights. */
+static int check_file(const char *path, ems_model_shape *shape,
+                      ems_error *err)
+{
+    ems_safetensors *st = ems_safetensors_open(path, err);
+    if (!st)
+        return err->code;
+    int code = ems_model_shape_of(st, path, shape, err);
+    if (code == EMS_OK) {
+        tensor_list l = {.file = path};
+        l.tensor = ems_safetensors_all(st, &l.count);
+        code = check_tensors(&l, shape, err);
+    }
+    ems_safetensors_free(st);
+    return code;
+}
+
 int ems_model_inspect(const char *weights, ems_model_info *out,
                       ems_error *err)
 {
     ems_error own;
     ems_error *e = err ? err : &own;
     *out = (ems_model_info){0};
-    ems_safetensors *st = ems_safetensors_open(weights, e);
-    if (!st)
-        return e->code;
-    int code = ems_model_shape_of(st, weights, &out->shape, e);
-    if (code == EMS_OK) {
-        tensor_list l = {.file = weights};
-        l.tensor = ems_safetensors_all(st, &l.count);
-        code = check_tensors(&l, &out->shape, e);
-    }
-    ems_safetensors_free(st);
+    const int code = check_file(weights, &out->shape, e);
     if (code < 0)
         return code;
     out->parameters = ems_params_count(&out->shape);
     return hash_file(weights, out->sha256, e);
+}
+
+int ems_model_ready(const char *path, ems_error *err)
+{
+    ems_error own;
+    ems_error *e = err ? err : &own;
+    ems_model_shape shape;
+    char *found = path ? NULL : ems_model_find(e);
+    if (!path && !found)
+        return e->code;
+    const int code = check_file(path ? path : found, &shape, e);
+    ems_free(found);
+    return code;
 }
 
 static int import_open(const ems_torch_pt *pt, const char *path,

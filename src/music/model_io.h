@@ -20,4 +20,7 @@ int ems_params_save(const ems_params *p, const char *path,
 /* Where the model that ships is: $EMSYNC_MODELS, the source tree, the place of
  * installation. New memory (ems_free); NULL with a sentence when nowhere. */
 char *ems_model_find(ems_error *err);
+/* Is `path` (NULL: the model that ships) there, and does its header describe
+ * a music model? Reads no weights. */
+int ems_model_ready(const char *path, ems_error *err);
 #endif
