@@ -207,7 +207,9 @@ static void test_files(void **state)
     ems_error err = {0};
     ems_piece *p = random_piece(20, 2, 99);
     const ems_marker section = {3, EMS_MARK_SECTION, "calm\nafter"};
+    const ems_marker cut = {19.9, EMS_MARK_CUT, "cut 3"}; /* named already */
     assert_int_equal(ems_piece_add_marker(p, section, NULL), 0);
+    assert_int_equal(ems_piece_add_marker(p, cut, NULL), 0);
     ems_bar_fit fit;
     assert_int_equal(ems_bars_fit(p, &fit, NULL), 0);
     assert_int_equal(ems_piece_save(p, EMS_SCRATCH "/piece.mid", &err), 0);
@@ -219,6 +221,8 @@ static void test_files(void **state)
         assert_float_equal(q->markers[i].time, p->markers[i].time, 0.004);
         if (q->markers[i].kind == EMS_MARK_SECTION)
             assert_string_equal(q->markers[i].text, "calm?after");
+        if (q->markers[i].kind == EMS_MARK_CUT)
+            assert_string_equal(q->markers[i].text, "3");
     }
     size_t count;
     assert_ptr_equal(ems_piece_notes(q, &count), q->notes);
