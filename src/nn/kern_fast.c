@@ -299,7 +299,7 @@ static float norm_centre(float *out, float mean, size_t count)
         vstore(lane + j * EMS_VW, sum[j]);
     for (size_t l = 0; i < count; i++, l++) {
         out[i] = out[i] - mean;
-        lane[l] = out[i] * out[i] + lane[l];
+        lane[l] = fmaf(out[i], out[i], lane[l]);
     }
     return fold(lane) / (float)count;
 }
@@ -315,7 +315,7 @@ static void norm(float *out, const float *a, const float *b,
         vstore(out + i, vfma(vload(out + i) * rate, vload(gain + i),
                              vload(bias + i)));
     for (; i < count; i++)
-        out[i] = out[i] * rate * gain[i] + bias[i];
+        out[i] = fmaf(out[i] * rate, gain[i], bias[i]);
 }
 
 const ems_kern GLUE(ems_kern_, EMS_ISA) = {

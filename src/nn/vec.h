@@ -33,7 +33,8 @@ static inline vf vset(float x)
 
 /* One rounding where the machine has FMA: the kernel files are compiled with
  * -ffp-contract=fast. Every product that meets a sum goes through here, so
- * that compilers have no choice to make. */
+ * that compilers have no choice to make (single floats: fmaf, because clang
+ * does not contract across the checks of a sanitizer). */
 static inline vf vfma(vf a, vf b, vf c)
 {
     return a * b + c;

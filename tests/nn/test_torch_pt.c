@@ -19,7 +19,7 @@ static void put(buffer *b, const void *data, size_t n)
 static void put_le(buffer *b, uint32_t value, int bytes)
 {
     for (int i = 0; i < bytes; i++)
-        put(b, &(uint8_t){(uint8_t)(value >> (8 * i))}, 1);
+        put(b, &(uint8_t){(uint8_t)(i < 4 ? value >> (8 * i) : 0)}, 1);
 }
 
 static uint32_t crc32_of(const uint8_t *data, size_t size)
