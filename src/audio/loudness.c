@@ -267,6 +267,9 @@ static void report(const ems_mix *m, double target, const ems_loudness *l)
     ems_log(m->run, EMS_LOG_DEBUG,
             "loudness %.2f LUFS, true peak %.2f dBTP, limiter %.1f dB",
             l->lufs, l->true_peak, l->limited);
+    if (l->true_peak > PEAK_LIMIT)
+        ems_log(m->run, EMS_LOG_WARNING, "the true peak is %.2f dBTP",
+                l->true_peak);
     if (fabs(l->lufs - target) > 0.2)
         ems_log(m->run, EMS_LOG_WARNING,
                 "the music is too sparse or short for %.1f LUFS below -1 "

@@ -100,23 +100,41 @@ static void slide_minimum(float *need, size_t n)
         need[i] = need[i + rest] < need[i] ? need[i + rest] : need[i];
 }
 
+/* The factor of the frame whose held minimum is `hold`. */
+static double advance(ems_limiter *l, double hold)
+{
+    l->released += (1 - l->released) * RELEASE;
+    if (l->released > 0.999999)
+        l->released = 1;
+    if (hold < l->released)
+        l->released = hold;
+    const int64_t now = (int64_t)(l->released * UNIT);
+    l->sum += now - l->past[l->at];
+    l->past[l->at] = now;
+    l->at = (l->at + 1) % (EMS_AHEAD + 1);
+    return (double)l->sum / (UNIT * (EMS_AHEAD + 1));
+}
+
+/* The frames before the first one would have seen it coming. */
+static void prime(ems_limiter *l, const float *need)
+{
+    double hold = 1;
+    for (size_t i = 0; i < EMS_AHEAD; i++) {
+        hold = (double)need[i] < hold ? (double)need[i] : hold;
+        advance(l, hold);
+    }
+    l->primed = 1;
+}
+
 void ems_limiter_next(ems_limiter *l, float *g, float *need, const float *x,
                       size_t n)
 {
     find_needs(l, need, x, n + EMS_AHEAD);
+    if (!l->primed)
+        prime(l, need);
     slide_minimum(need, n + EMS_AHEAD);
     for (size_t i = 0; i < n; i++) {
-        const double hold = (double)need[i];
-        l->released += (1 - l->released) * RELEASE;
-        if (l->released > 0.999999)
-            l->released = 1;
-        if (hold < l->released)
-            l->released = hold;
-        const int64_t now = (int64_t)(l->released * UNIT);
-        l->sum += now - l->past[l->at];
-        l->past[l->at] = now;
-        l->at = (l->at + 1) % (EMS_AHEAD + 1);
-        const double factor = (double)l->sum / (UNIT * (EMS_AHEAD + 1));
+        const double factor = advance(l, (double)need[i]);
         l->most = factor < l->most ? factor : l->most;
         g[i] = (float)(l->gain * factor);
     }

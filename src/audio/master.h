@@ -19,6 +19,7 @@ typedef struct ems_limiter {
     int64_t past[EMS_AHEAD + 1]; /* the moving average's window, in units */
     int64_t sum;                 /* of 2^-40: the running sum stays exact */
     size_t at;
+    int primed;  /* nonzero: past has looked ahead of the first frame */
     double fir[3][2 * EMS_TAPS]; /* interpolation at 1/4, 1/2, 3/4 frame */
     double spread; /* the most that interpolation can add: sum of |fir| */
 } ems_limiter;

@@ -19,7 +19,7 @@ static void make_sound(void)
 {
     ems_rng r = ems_rng_seed(3, 1);
     for (int i = 0; i < FRAMES; i++) {
-        const float burst = i / 3000 % 3 == 1 ? 0.9f : 0.05f;
+        const float burst = i / 3000 % 3 == 0 ? 0.9f : 0.05f;
         sound[2 * i] = burst * (float)sin(i * M_PI / 2 + M_PI / 4);
         sound[2 * i + 1] = burst * (float)(2 * ems_rng_uniform(&r) - 1);
     }
