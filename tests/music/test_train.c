@@ -1,0 +1,522 @@
+/* The training loop: excerpts, resuming, and what can go wrong. */
+#include "ems_test.h"
+
+#include "base/mem.h"
+#include "music/dataset.h"
+#include "music/model_io.h"
+#include "music/train.h"
+#include "music/vocab.h"
+
+#include <math.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#define DATA EMS_SCRATCH "/train.tok"
+#define SOLO EMS_SCRATCH "/solo.tok"
+#define OUT EMS_SCRATCH "/train.out"
+
+/* ---- A small data set: a chord every two seconds ------------------------------ */
+
+enum { PHRASE = 8, PHRASES = 60, LONG = PHRASE * PHRASES };
+
+static void phrase(uint16_t *t, int i, int families)
+{
+    const int pitch = 40 + i % 24;
+    t[0] = EMS_BAR;
+    t[1] = EMS_CHORD;
+    t[2] = (uint16_t)ems_note_token(EMS_PIANO, pitch, 1);
+    t[3] = (uint16_t)ems_note_token(families > 2 ? i % 3 : EMS_DRUMS, 36, 1);
+    t[4] = EMS_SHIFT_BASE + 125;
+    t[5] = (uint16_t)ems_note_token(EMS_PIANO, pitch, 0);
+    t[6] = EMS_SHIFT_BASE + 100;
+    t[7] = EMS_SHIFT_BASE + 25;
+}
+
+typedef struct writer {
+    FILE *file;
+    uint64_t tokens, bars;
+} writer;
+
+static void put(FILE *f, uint64_t x, int bytes)
+{
+    for (int i = 0; i < bytes; i++)
+        fputc((int)(x >> 8 * i & 255), f);
+}
+
+static void put_float(FILE *f, float x)
+{
+    uint32_t u;
+    memcpy(&u, &x, sizeof u);
+    put(f, u, 4);
+}
+
+static void put_piece(writer *w, size_t phrases, float valence, int families,
+                      int held_out)
+{
+    put(w->file, w->tokens, 8);
+    put(w->file, w->bars, 8);
+    put(w->file, phrases * PHRASE, 4);
+    put(w->file, phrases, 4);
+    put_float(w->file, valence);
+    put_float(w->file, 0.25f);
+    put_float(w->file, 1);
+    put(w->file, (uint64_t)families, 1);
+    put(w->file, (uint64_t)held_out, 1);
+    put(w->file, 0, 2);
+    w->tokens += phrases * PHRASE;
+    w->bars += phrases;
+}
+
+static void write_data(const char *path, int pieces)
+{
+    static const size_t phrases[] = {PHRASES, PHRASES, 10, PHRASES};
+    static const int families[] = {4, 2, 4, 4}, held_out[] = {0, 0, 0, 1};
+    uint64_t n = 0;
+    for (int i = 0; i < pieces; i++)
+        n += phrases[i];
+    writer w = {fopen(path, "wb"), 0, 0};
+    assert_non_null(w.file);
+    fwrite(EMS_DATASET_MAGIC, 1, 8, w.file);
+    put(w.file, EMS_DATASET_VERSION, 4);
+    put(w.file, (uint64_t)pieces, 4);
+    put(w.file, n * PHRASE, 8);
+    put(w.file, n, 8);
+    const uint64_t bars_at = 64 + (uint64_t)pieces * EMS_DATASET_PIECE;
+    put(w.file, 64, 8);
+    put(w.file, bars_at, 8);
+    put(w.file, bars_at + (n * 4 + 7) / 8 * 8, 8);
+    put(w.file, 0, 8);
+    for (int i = 0; i < pieces; i++)
+        put_piece(&w, phrases[i], i ? 0.5f : NAN, families[i], held_out[i]);
+    for (int i = 0; i < pieces; i++)
+        for (size_t b = 0; b < phrases[i]; b++)
+            put(w.file, b * PHRASE, 4);
+    put(w.file, 0, n * 4 % 8 ? 4 : 0);
+    for (int i = 0; i < pieces; i++)
+        for (size_t b = 0; b < phrases[i]; b++) {
+            uint16_t t[PHRASE];
+            phrase(t, (int)b, families[i]);
+            for (int k = 0; k < PHRASE; k++)
+                put(w.file, t[k], 2);
+        }
+    fclose(w.file);
+}
+
+/* ---- Excerpts -------------------------------------------------------------------- */
+
+enum { LENGTH = 100, SAMPLES = 4000 };
+
+typedef struct row {
+    uint16_t tokens[LENGTH], targets[LENGTH];
+    float seconds[LENGTH], conditions[2];
+} row;
+
+typedef struct tally {
+    int start, bar, blind, no_chords, no_valence, no_arousal, more, padded;
+    int shift[7];
+} tally;
+
+static int has(const row *r, unsigned token)
+{
+    for (size_t i = 0; i < LENGTH; i++)
+        if (r->targets[i] == token)
+            return 1;
+    return 0;
+}
+
+/* Seconds by the definition: forwards from each input to the next <CHORD>;
+ * past the excerpt, chords go on every two seconds while the piece does. */
+static void check_seconds(const row *r)
+{
+    for (size_t i = 0; i < LENGTH; i++) {
+        double time = 0;
+        size_t j = i;
+        for (; j < LENGTH && r->targets[j] != EMS_CHORD; j++)
+            if (ems_is_shift(r->targets[j]))
+                time += ems_shift_ticks(r->targets[j]) * EMS_TICK;
+        const double s = (double)r->seconds[i];
+        if (j < LENGTH)
+            assert_true(fabs(s - time) < 1e-5);
+        else
+            assert_true(s >= time - 1e-5 && (s < 2.001 || s == 8));
+    }
+}
+
+static void count_sample(const row *r, tally *t)
+{
+    int blind = 1, pitch = 0;
+    for (size_t i = 0; i < LENGTH; i++)
+        blind &= r->seconds[i] == 8;
+    t->blind += blind;
+    t->no_chords += !has(r, EMS_CHORD);
+    t->start += r->targets[0] == EMS_START;
+    t->bar += r->targets[0] == EMS_BAR;
+    t->no_valence += isnan(r->conditions[0]);
+    t->no_arousal += isnan(r->conditions[1]);
+    t->more += r->tokens[0] == EMS_MORE_INSTRUMENTS;
+    t->padded += has(r, EMS_PAD);
+    if (!blind)
+        check_seconds(r);
+    for (size_t i = 0; i + 1 < LENGTH && !pitch; i++) {
+        assert_int_equal(r->tokens[i + 1], r->targets[i]);
+        const int token = r->targets[i];
+        if (ems_is_note(token) && ems_note_family(token) == EMS_DRUMS)
+            assert_int_equal(ems_note_pitch(token), 36);
+        if (ems_is_note(token) && ems_note_family(token) == EMS_BASS)
+            pitch = ems_note_pitch(token);
+    }
+    if (pitch) {
+        assert_in_range(pitch, 33, 39);
+        t->shift[pitch - 33]++;
+    }
+}
+
+static void near(int count, double share, double tolerance)
+{
+    if (fabs((double)count / SAMPLES - share) > tolerance)
+        fail_msg("share %g, want %g", (double)count / SAMPLES, share);
+}
+
+static void excerpts_follow_the_rules(void **state)
+{
+    (void)state;
+    write_data(DATA, 4);
+    ems_error err;
+    ems_dataset *d = ems_dataset_open(DATA, &err);
+    if (!d)
+        fail_msg("%s", err.text);
+    ems_sampler s;
+    assert_int_equal(ems_sampler_open(&s, d, LENGTH, &err), EMS_OK);
+    assert_int_equal(s.pieces, 3);
+    assert_int_equal(s.held_pieces, 1);
+    row *r = ems_alloc(1, sizeof *r);
+    ems_excerpt e = {r->tokens, r->targets, r->seconds, r->conditions};
+    tally t = {0};
+    for (uint64_t i = 0; i < SAMPLES; i++) {
+        ems_rng rng = ems_rng_seed(1, i);
+        ems_sample(&s, &rng, &e);
+        count_sample(r, &t);
+    }
+    near(t.start, 0.05, 0.012);
+    near(t.bar, 0.5 + 0.45 / PHRASE, 0.05);
+    near(t.blind, 0.2, 0.02);
+    near(t.no_chords, 0.1, 0.015);
+    near(t.no_arousal, 0.2, 0.02);
+    near(t.no_valence, 0.2 + 0.8 * 60 / 130, 0.04); /* one piece unknown */
+    near(t.padded, 10.0 / 130, 0.02);               /* the short piece */
+    near(t.more, 70.0 / 130, 0.03);
+    for (int i = 0; i < 7; i++)
+        assert_true(t.shift[i] > SAMPLES / 30);
+    ems_rng rng = ems_rng_seed(1, 0);
+    ems_sample_held(&s, &rng, 1, &e);
+    assert_true(r->seconds[7] == 8 && has(r, EMS_CHORD));
+    assert_true(r->conditions[0] == 0.5f && r->conditions[1] == 0.25f);
+    ems_sample_held(&s, &rng, 0, &e);
+    check_seconds(r);
+    ems_free(r);
+    ems_sampler_close(&s);
+    ems_dataset_close(d);
+}
+
+/* ---- Training ---------------------------------------------------------------------- */
+
+typedef struct watch {
+    double stop_at;  /* progress; 0: never */
+    int stop;
+    int lines;
+} watch;
+
+static void on_progress(void *user, const char *stage, double done)
+{
+    watch *w = user;
+    assert_string_equal(stage, "train");
+    if (w->stop_at > 0 && done >= w->stop_at)
+        w->stop = 1;
+}
+
+static int on_cancelled(void *user)
+{
+    return ((watch *)user)->stop;
+}
+
+static void on_log(void *user, ems_log_level level, const char *text)
+{
+    (void)level;
+    assert_true(strlen(text) > 10);
+    ((watch *)user)->lines++;
+}
+
+static ems_train_options options(const char *out)
+{
+    ems_train_options o = ems_train_defaults();
+    o.shape = (ems_model_shape){16, 1, 2, 24, 42, EMS_VOCAB};
+    o.dataset = DATA;
+    o.out = out;
+    o.batch = 3;
+    o.steps = 12;
+    o.lr = 0.01;
+    o.warmup = 3;
+    o.validate_steps = 5;
+    return o;
+}
+
+static int train(const ems_train_options *o, int threads, double stop_at,
+                 ems_error *err)
+{
+    watch w = {.stop_at = stop_at};
+    const ems_run run = {.threads = threads, .user = &w,
+                         .progress = on_progress, .log = on_log,
+                         .cancelled = on_cancelled};
+    return ems_train_music(o, &run, err);
+}
+
+static void must(int code, const ems_error *err)
+{
+    if (code < 0)
+        fail_msg("%s", err->text);
+}
+
+/* Parameters and moments of two checkpoints, bit for bit. */
+static void same_checkpoint(const char *a, const char *b)
+{
+    ems_safetensors *x = ems_safetensors_open(a, NULL);
+    ems_safetensors *y = ems_safetensors_open(b, NULL);
+    assert_true(x && y);
+    static const char *const names[] = {"parameters", "moment1", "moment2"};
+    for (int i = 0; i < 3; i++) {
+        const ems_st_tensor *s = ems_safetensors_find(x, names[i]);
+        const ems_st_tensor *t = ems_safetensors_find(y, names[i]);
+        assert_true(s && t && s->bytes == t->bytes);
+        assert_memory_equal(s->data, t->data, s->bytes);
+    }
+    ems_safetensors_free(x);
+    ems_safetensors_free(y);
+}
+
+static uint64_t steps_in(const char *checkpoint)
+{
+    ems_train_state s;
+    assert_int_equal(ems_checkpoint_state(checkpoint, &s, NULL), EMS_OK);
+    return s.step;
+}
+
+static void resumed_is_uninterrupted(void **state)
+{
+    (void)state;
+    ems_error err;
+    write_data(DATA, 4);
+    ems_train_options o = options(OUT ".a");
+    must(train(&o, 1, 0, &err), &err);
+    assert_int_equal(steps_in(OUT ".a.ckpt"), 12);
+    o.out = OUT ".b";
+    assert_int_equal(train(&o, 2, 0.5, &err), EMS_ECANCELLED);
+    assert_int_equal(steps_in(OUT ".b.ckpt"), 6);
+    o.resume = 1;
+    must(train(&o, 3, 0, &err), &err);
+    same_checkpoint(OUT ".a.ckpt", OUT ".b.ckpt");
+    o.out = OUT ".c";
+    o.resume = 0;
+    o.seed = 2;
+    must(train(&o, 2, 0, &err), &err);
+    ems_safetensors *st = ems_safetensors_open(OUT ".c", &err);
+    assert_non_null(st);
+    assert_non_null(ems_safetensors_metadata(st, "held_out_nll"));
+    ems_params p;
+    must(ems_params_load(st, OUT ".c", &p, &err), &err);
+    assert_int_equal(p.shape.d_inner, 24);
+    ems_free(p.block);
+    ems_safetensors_free(st);
+}
+
+static double last_loss(const char *log)
+{
+    char line[512];
+    double loss = NAN;
+    FILE *f = fopen(log, "r");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f)) {
+        const char *at = strstr(line, "loss ");
+        if (at)
+            loss = atof(at + 5);
+    }
+    fclose(f);
+    return loss;
+}
+
+static void it_learns(void **state)
+{
+    (void)state;
+    ems_error err;
+    write_data(DATA, 4);
+    ems_train_options o = options(OUT ".learn");
+    o.steps = 300;
+    o.dropout = 0;
+    must(train(&o, 0, 0, &err), &err);
+    assert_true(last_loss(OUT ".learn.log") < 1.5);
+}
+
+static void without_held_out_pieces(void **state)
+{
+    (void)state;
+    ems_error err;
+    write_data(SOLO, 3);
+    ems_train_options o = options(OUT ".solo");
+    o.dataset = SOLO;
+    unlink(OUT ".solo");
+    must(train(&o, 0, 0, &err), &err);
+    assert_int_equal(access(OUT ".solo", R_OK), 0);
+}
+
+/* A parameter that is not a number: the loop must stop and touch nothing. */
+static void divergence_is_told(void **state)
+{
+    (void)state;
+    ems_error err;
+    write_data(DATA, 4);
+    ems_train_options o = options(OUT ".nan");
+    o.steps = 4;
+    must(train(&o, 0, 0, &err), &err);
+    FILE *f = fopen(OUT ".nan.ckpt", "r+b");
+    uint8_t head[8];
+    assert_true(f && fread(head, 1, 8, f) == 8);
+    const float bad = NAN;
+    assert_int_equal(fseek(f, 8 + head[0] + 256 * head[1], SEEK_SET), 0);
+    fwrite(&bad, sizeof bad, 1, f);
+    fclose(f);
+    o.steps = 8;
+    o.resume = 1;
+    assert_int_equal(train(&o, 0, 0, &err), EMS_EINTERNAL);
+    assert_non_null(strstr(err.text, "diverged"));
+    assert_int_equal(steps_in(OUT ".nan.ckpt"), 4);
+}
+
+/* Files may not grow: what a full disk does to a write. */
+static void full_disk_is_told(void **state)
+{
+    (void)state;
+    ems_error err;
+    write_data(DATA, 4);
+    ems_train_options o = options(OUT ".full");
+    o.steps = 4;
+    must(train(&o, 0, 0, &err), &err);
+    struct rlimit before;
+    getrlimit(RLIMIT_FSIZE, &before);
+    struct rlimit small = before;
+    small.rlim_cur = 20000;
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &small);
+    o.steps = 8;
+    o.resume = 1;
+    const int code = train(&o, 0, 0, &err);
+    setrlimit(RLIMIT_FSIZE, &before);
+    assert_int_equal(code, EMS_EIO);
+    assert_int_equal(steps_in(OUT ".full.ckpt"), 4);
+    must(train(&o, 0, 0, &err), &err);
+    assert_int_equal(steps_in(OUT ".full.ckpt"), 8);
+}
+
+static void bad_options(void **state)
+{
+    (void)state;
+    ems_error err;
+    write_data(DATA, 4);
+    ems_train_options o = options(NULL);
+    assert_int_equal(train(&o, 0, 0, &err), EMS_EINVAL);
+    o = options(OUT ".bad");
+    o.steps = 0;
+    assert_int_equal(train(&o, 0, 0, &err), EMS_EINVAL);
+    o = options(OUT ".bad");
+    o.lr = NAN;
+    assert_int_equal(train(&o, 0, 0, &err), EMS_EINVAL);
+    o = options(OUT ".bad");
+    o.dataset = EMS_SCRATCH "/none";
+    assert_int_equal(train(&o, 0, 0, &err), EMS_EIO);
+    o = options(OUT ".bad");
+    o.resume = 1;
+    assert_int_equal(train(&o, 0, 0, &err), EMS_EIO);
+    o = options(EMS_SCRATCH "/no-folder/x");
+    assert_int_equal(train(&o, 0, 0, &err), EMS_EIO);
+    o = options(OUT ".bad");
+    o.shape.n_head = 3;
+    assert_int_equal(train(&o, 0, 0, &err), EMS_EINVAL);
+}
+
+static void checkpoints_are_checked(void **state)
+{
+    (void)state;
+    ems_error err;
+    ems_train_state s;
+    write_data(DATA, 4);
+    ems_train_options o = options(OUT ".k");
+    o.steps = 1;
+    must(train(&o, 0, 0, &err), &err);
+    /* The weights are no checkpoint. */
+    assert_int_equal(ems_checkpoint_state(OUT ".k", &s, &err), EMS_EFORMAT);
+    rename(OUT ".k", OUT ".k.ckpt");
+    o.resume = 1;
+    assert_int_equal(train(&o, 0, 0, &err), EMS_EFORMAT);
+    /* A shape without its tensors. */
+    const ems_st_pair pairs[] = {
+        {"d_model", "16"}, {"n_layer", "1"}, {"n_head", "2"},
+        {"d_inner", "24"}, {"context_len", "42"}, {"vocab_size", "1011"},
+        {"step", "1"}, {"tokens", "1"}, {"seed", "1"},
+        {"seconds_bits", "0"}, {"best_bits", "0"}};
+    const float one = 1;
+    const ems_st_tensor t = {.name = "parameters", .dtype = EMS_DT_F32,
+                             .ndim = 1, .dims = {1}, .data = &one,
+                             .bytes = sizeof one};
+    must(ems_safetensors_write(OUT ".k.ckpt", &t, 1, pairs, 11, &err), &err);
+    assert_int_equal(train(&o, 0, 0, &err), EMS_EFORMAT);
+}
+
+static void dry_run_and_bench(void **state)
+{
+    (void)state;
+    ems_error err;
+    ems_train_options o = options(OUT ".dry");
+    o.dry_run = 1;
+    o.dataset = NULL;
+    unlink(OUT ".dry.log");
+    must(train(&o, 0, 0, &err), &err);
+    assert_int_not_equal(access(OUT ".dry.log", R_OK), 0);
+    const ems_bench_options b = {.shape = o.shape, .batch = 2};
+    double speed = 0;
+    must(ems_bench_train(&b, &speed, NULL, &err), &err);
+    assert_true(speed > 0);
+}
+
+static void memory_can_run_out(void **state)
+{
+    (void)state;
+    ems_error err;
+    write_data(DATA, 4);
+    ems_train_options o = options(OUT ".oom");
+    o.steps = 1;
+    for (long n = 1;; n++) {
+        ems_alloc_fail_at(n);
+        const int code = train(&o, 1, 0, &err);
+        ems_alloc_fail_at(0);
+        if (code == EMS_OK) {
+            assert_true(n > 20);
+            return;
+        }
+        assert_int_equal(code, EMS_ENOMEM);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(excerpts_follow_the_rules),
+        cmocka_unit_test(resumed_is_uninterrupted),
+        cmocka_unit_test(it_learns),
+        cmocka_unit_test(without_held_out_pieces),
+        cmocka_unit_test(divergence_is_told),
+        cmocka_unit_test(full_disk_is_told),
+        cmocka_unit_test(bad_options),
+        cmocka_unit_test(checkpoints_are_checked),
+        cmocka_unit_test(dry_run_and_bench),
+        cmocka_unit_test(memory_can_run_out),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
