@@ -1,4 +1,3 @@
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/run.h"
 #include "music/bars.h"
@@ -12,11 +11,8 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#define MODEL_NAME "emsync-music.safetensors"
 enum {
     STUCK = 512,        /* tokens in one moment; then time must pass */
     LEAST_CONTEXT = 16,
@@ -58,23 +54,6 @@ ems_compose_options ems_compose_defaults(void)
 }
 
 /* ---- The model ----------------------------------------------------------- */
-
-char *ems_model_find(ems_error *err)
-{
-    const char *const folder[] = {getenv("EMSYNC_MODELS"), EMS_MODELS_SOURCE,
-                                  EMS_MODELS_INSTALLED};
-    for (size_t i = 0; i < sizeof folder / sizeof *folder; i++) {
-        char *path = folder[i] ? ems_path_join(folder[i], MODEL_NAME) : NULL;
-        if (path && access(path, R_OK) == 0)
-            return path;
-        ems_free(path);
-    }
-    ems_fail(err, EMS_EIO, "no music model: %s is neither in the folder"
-             " $EMSYNC_MODELS nor in %s (name one with --model, or train one"
-             " with \"emsync train music\")", MODEL_NAME,
-             EMS_MODELS_INSTALLED);
-    return NULL;
-}
 
 static int check_model(const composer *c, const char *path)
 {

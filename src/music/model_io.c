@@ -8,7 +8,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#define MODEL_NAME "emsync-music.safetensors"
 enum { SIZES = 6 };
 static const char *const SIZE_NAME[SIZES] = {
     "d_model", "n_layer", "n_head", "d_inner", "context_len", "vocab_size",
@@ -300,6 +302,23 @@ static int hash_file(const char *path, char hex[65], ems_error *err)
     ems_sha256_hex(b.data, b.size, hex);
     ems_bytes_unmap(&b);
     return EMS_OK;
+}
+
+char *ems_model_find(ems_error *err)
+{
+    const char *const folder[] = {getenv("EMSYNC_MODELS"), EMS_MODELS_SOURCE,
+                                  EMS_MODELS_INSTALLED};
+    for (size_t i = 0; i < sizeof folder / sizeof *folder; i++) {
+        char *path = folder[i] ? ems_path_join(folder[i], MODEL_NAME) : NULL;
+        if (path && access(path, R_OK) == 0)
+            return path;
+        ems_free(path);
+    }
+    ems_fail(err, EMS_EIO, "no music model: %s is neither in the folder"
+             " $EMSYNC_MODELS nor in %s (name one with --model, or train one"
+             " with \"emsync train music\")", MODEL_NAME,
+             EMS_MODELS_INSTALLED);
+    return NULL;
 }
 
 /* The header and every tensor's name, size and type; no weights. */
