@@ -209,17 +209,42 @@ static void norm_back(const ems_norm_back *a)
         norm_back_row(a, row);
 }
 
+enum { STRIP = 4 }; /* vectors of columns that are summed in registers */
+
+/* Sums of up to STRIP * VW columns. */
+INLINE void strip(size_t rows, size_t n, size_t ld, const float *x,
+                  const float *y, float *sum, float *dot)
+{
+    vf s[STRIP], d[STRIP];
+    for (size_t v = 0; v < STRIP; v++) {
+        s[v] = load(sum, v * VW, n);
+        d[v] = y ? load(dot, v * VW, n) : all(0);
+    }
+    for (size_t i = 0; i < rows; i++, x += ld) {
+        for (size_t v = 0; v < STRIP; v++) {
+            const vf a = load(x, v * VW, n);
+            s[v] += a;
+            if (y)
+                d[v] += a * load(y + i * ld, v * VW, n);
+        }
+    }
+    for (size_t v = 0; v < STRIP; v++) {
+        store(sum, s[v], v * VW, n);
+        if (y)
+            store(dot, d[v], v * VW, n);
+    }
+}
+
 static void columns(size_t rows, size_t n, size_t ld, const float *x,
                     const float *y, float *sum, float *dot)
 {
-    for (size_t i = 0; i < rows; i++, x += ld) {
-        for (size_t j = 0; j < n; j += VW)
-            store(sum, load(sum, j, n) + load(x, j, n), j, n);
-        if (!dot)
-            continue;
-        for (size_t j = 0; j < n; j += VW)
-            store(dot, load(dot, j, n) + load(x, j, n) * load(y, j, n), j, n);
-        y += ld;
+    enum { WIDE = STRIP * VW };
+    for (size_t j = 0; j < n; j += WIDE) {
+        const float *z = dot ? y + j : NULL;
+        if (n - j >= WIDE)
+            strip(rows, WIDE, ld, x + j, z, sum + j, dot ? dot + j : NULL);
+        else
+            strip(rows, n - j, ld, x + j, z, sum + j, dot ? dot + j : NULL);
     }
 }
 
