@@ -219,15 +219,20 @@ static int by_time(const void *x, const void *y)
     return (int)a->kind - (int)b->kind;
 }
 
-/* Where two changes overlap the more certain one stays. */
+/* Where two changes overlap the more certain one stays; of a short dip to
+ * black that is the rise, where the new picture comes. */
 static int certainty(ems_cut_kind kind)
 {
-    return kind == EMS_CUT ? 3 : kind == EMS_DISSOLVE ? 1 : 2;
+    static const int RANK[] = {
+        [EMS_CUT] = 4, [EMS_FADE_IN] = 3, [EMS_FADE_OUT] = 2,
+        [EMS_DISSOLVE] = 1,
+    };
+    return RANK[kind];
 }
 
 static double reach(ems_cut_kind kind)
 {
-    return kind == EMS_CUT ? 0.2 : kind == EMS_DISSOLVE ? 0.75 : 0.3;
+    return kind == EMS_DISSOLVE ? 0.75 : SHORTEST;
 }
 
 static int is_shadowed(const ems_cut_list *l, size_t i)
@@ -266,8 +271,8 @@ static int settle_all(ems_cut_finder *f, ems_error *err)
     return ems_slow_cuts_end(&f->slow, &f->list, err);
 }
 
-/* Keep what lies inside the film, is not shadowed, and leaves SHORTEST
- * between neighbours. */
+/* Keep what is not shadowed and leaves SHORTEST between neighbours and to
+ * both ends of the film. */
 static int tidy(ems_cut_list *l, double duration, ems_error *err)
 {
     char *drop = ems_alloc(l->count, 1);
@@ -280,8 +285,9 @@ static int tidy(ems_cut_list *l, double duration, ems_error *err)
     size_t kept = 0;
     for (size_t i = 0; i < l->count; i++) {
         const double t = l->cuts[i].time;
-        if (!drop[i] && t > 0 && t < duration &&
-            (!kept || t - l->cuts[kept - 1].time >= SHORTEST - 1e-9))
+        const double before = kept ? l->cuts[kept - 1].time : 0;
+        if (!drop[i] && t - before >= SHORTEST - 1e-9 &&
+            duration - t >= SHORTEST - 1e-9)
             l->cuts[kept++] = l->cuts[i];
     }
     l->count = kept;
@@ -298,6 +304,8 @@ int ems_cut_finder_end(ems_cut_finder *f, double duration,
         if (code == EMS_OK)
             code = tidy(&f->list, duration, err);
     }
+    while (f->list.count && f->list.cuts[f->list.count - 1].time >= duration)
+        f->list.count--;
     *cuts = f->list.cuts;
     *count = f->list.count;
     return code;
