@@ -25,6 +25,8 @@ static void candidates(const AVCodec *list[MAX_CANDIDATES + 1],
     static const char *const free_names[] = {"libopus", "libvorbis", "flac",
                                              NULL};
     static const char *const mp4_names[] = {"aac", "libmp3lame", NULL};
+    /* AVI cannot say that an MP3 begins with 23 ms of nothing. */
+    static const char *const avi_names[] = {"pcm_s16le", NULL};
     static const char *const other_names[] = {"libmp3lame", "aac", "libopus",
                                               "flac", "pcm_s16le", NULL};
     size_t n = 0;
@@ -33,6 +35,8 @@ static void candidates(const AVCodec *list[MAX_CANDIDATES + 1],
         names = free_names;
     else if (is_one_of(container->name, mp4_kind))
         names = mp4_names;
+    else if (strcmp(container->name, "avi") == 0)
+        names = avi_names;
     else
         list[n] = avcodec_find_encoder(container->audio_codec),
         n += list[n] != NULL;
