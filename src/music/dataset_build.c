@@ -98,6 +98,8 @@ static ems_skip song_to_tokens(job *j, const ems_midi *m)
 {
     ems_song song;
     int code = ems_song_from_midi(&song, m, j->file->path, &j->error);
+    if (code == EMS_OK)
+        code = ems_song_tidy(&song, &j->error);
     if (code < 0)
         return skip_of(code, has_usable_note(m) ? EMS_SKIP_ODD_BARS
                                                 : EMS_SKIP_NO_NOTES, j);

@@ -52,9 +52,7 @@ static int take_notes(ems_song *s, const ems_midi *m, ems_error *err)
     return EMS_OK;
 }
 
-/* Several tracks make one family: a pitch struck while it sounds begins anew
- * and lasts as long as the longer of both. */
-static void part_notes(ems_song *s)
+void ems_song_part(ems_song *s)
 {
     size_t last[EMS_FAMILIES][128];
     memset(last, 0xff, sizeof last);
@@ -177,7 +175,7 @@ int ems_song_from_midi(ems_song *s, const ems_midi *m, const char *name,
     if (code == EMS_OK)
         code = take_bars(s, m, err);
     if (code == EMS_OK) {
-        part_notes(s);
+        ems_song_part(s);
         close_gaps(s);
         s->beat = mean_beat(m);
         code = check_bars(s, name, err);

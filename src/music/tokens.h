@@ -41,6 +41,13 @@ typedef struct ems_song {
 int ems_song_from_midi(ems_song *s, const ems_midi *m, const char *name,
                        ems_error *err);
 void ems_song_clear(ems_song *s);
+/* Take out small timing: onsets within 24 ms become one moment, bar lines
+ * attract them, notes end at a moment within 40 ms if there is one, drums at
+ * the next. For training data. */
+int ems_song_tidy(ems_song *s, ems_error *err);
+/* Several tracks make one family: a pitch struck while it sounds begins anew
+ * and lasts as long as the longer of both. Notes ascend by start. */
+void ems_song_part(ems_song *s);
 /* Families that sound, 1..5. */
 int ems_song_families(const ems_song *s);
 
