@@ -83,7 +83,7 @@ void ems_meter_free(ems_meter *m)
     ems_free(m);
 }
 
-/* ---- One pass through the mix --------------------------------------------- */
+/* ---- One pass through the mix ------------------------------------------- */
 
 typedef struct pass {
     ems_mix *mix;
@@ -213,7 +213,7 @@ static int write_files(pass *p, double gain, double ceiling, ems_error *err)
     return code;
 }
 
-/* ---- The search -------------------------------------------------------------- */
+/* ---- The search --------------------------------------------------------- */
 
 typedef struct setting {
     double gain, ceiling; /* linear */

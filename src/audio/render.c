@@ -33,7 +33,7 @@ ems_render_options ems_render_defaults(void)
     return (ems_render_options){.lufs = -14, .fade = -1};
 }
 
-/* ---- Pass one: from notes to float frames ---------------------------------- */
+/* ---- Pass one: from notes to float frames ------------------------------- */
 
 static void fade_out(const render *r, float *x, uint64_t at, size_t n)
 {
@@ -108,7 +108,7 @@ static int render_all(render *r, ems_error *err)
     return EMS_OK;
 }
 
-/* ---- Getting ready ------------------------------------------------------------ */
+/* ---- Getting ready ------------------------------------------------------ */
 
 static int valid_note(const ems_note *n)
 {
@@ -239,7 +239,7 @@ static int make_files(render *r, const char *wav, const char *folder,
     return code;
 }
 
-/* ---- After pass one -------------------------------------------------------------- */
+/* ---- After pass one ----------------------------------------------------- */
 
 /* Notes without sound are an error, never a silent file. */
 static int check_silence(const render *r, const ems_piece *piece,

@@ -9,7 +9,7 @@
 enum { LINES = 8, RING = 4096, STEP = 64, PREDELAY = 720, DIFFUSERS = 2 };
 
 #define DECAY 1.5f   /* seconds to fall by 60 dB at low frequencies */
-#define DAMP 0.35f   /* per pass, of a one-pole low-pass: high tones die first */
+#define DAMP 0.35f   /* of a one-pole low-pass: high tones die first */
 #define DIFFUSION 0.6f
 #define LOWEST 140.0f /* Hz: bass stays dry */
 #define LEVEL 0.67f  /* makes a send of 1 neutral for white noise */

@@ -72,7 +72,7 @@ struct ems_stem {
     complaint complaint;
 };
 
-/* ---- FluidSynth's log ---------------------------------------------------- */
+/* ---- FluidSynth's log --------------------------------------------------- */
 
 /* Its log function is one per process; whose message it is shows in the
  * thread it comes from. */
@@ -94,7 +94,7 @@ static void take_log(void)
         fluid_set_log_function(level, hear, NULL);
 }
 
-/* ---- Reading the bank through the file that was checked ------------------- */
+/* ---- Reading the bank through the file that was checked ----------------- */
 
 /* FluidSynth hands on only a name: an impossible path with the address of
  * the cursor in it, as FluidSynth's own example for fonts in memory does. */
@@ -177,7 +177,7 @@ static int load_bank(ems_stem *s, const ems_bank *bank)
     return fluid_synth_sfload(s->synth, name, 0);
 }
 
-/* ---- Notes to events ------------------------------------------------------ */
+/* ---- Notes to events ---------------------------------------------------- */
 
 static int earlier(const void *a, const void *b)
 {
@@ -257,7 +257,7 @@ static int collect(ems_stem *s, const ems_piece *piece, uint64_t frames,
     return EMS_OK;
 }
 
-/* ---- The synth -------------------------------------------------------------- */
+/* ---- The synth ---------------------------------------------------------- */
 
 /* Samples are loaded for the chosen program only: FluidR3 whole is 148 MB. */
 static int make_synth(ems_stem *s)
