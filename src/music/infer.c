@@ -29,81 +29,84 @@ struct ems_net {
     float *cond_w[EMS_CONDITIONS], *cond_b[EMS_CONDITIONS], *off_w, *off_b;
     ems_weights cond[EMS_CONDITIONS], off, out;
     net_layer *layer;
-    int failed;          /* an allocation while building */
+    void *block;         /* all weights */
 };
 
 /* ---- Building ---------------------------------------------------------- */
 
-static float *copy_of(ems_net *net, const float *from, size_t count)
+/* Everything below runs twice: with an arena that measures, then for real. */
+typedef struct builder {
+    ems_net *net;
+    ems_arena arena;
+    ems_precision precision;
+} builder;
+
+static float *copy_of(builder *b, const float *from, size_t count)
 {
-    float *to = ems_alloc_aligned(count, sizeof *to);
+    float *to = ems_take(&b->arena, count, sizeof *to);
     if (to)
         memcpy(to, from, count * sizeof *to);
-    else
-        net->failed = 1;
     return to;
 }
 
-static void pack(ems_net *net, ems_weights *to, ems_precision precision,
-                 const float *w, const float *b, size_t n, size_t k)
+static void pack(builder *b, ems_weights *to, ems_precision precision,
+                 const float *w, const float *bias, size_t n, size_t k)
 {
-    if (ems_weights_pack(to, precision, &w, &b, 1, n, k, NULL) < 0)
-        net->failed = 1;
+    ems_weights_pack(to, &b->arena, precision, &w, &bias, 1, n, k);
 }
 
 /* E[T][D] to [D][stride], so that 64 keys' distances lie side by side. */
-static float *transpose_rel(ems_net *net, const float *rel)
+static float *transpose_rel(builder *b, const float *rel)
 {
-    float *to = ems_alloc_aligned(net->D * net->rel_stride, sizeof *to);
-    if (!to) {
-        net->failed = 1;
-        return NULL;
-    }
-    for (size_t t = 0; t < net->T; t++)
+    const ems_net *net = b->net;
+    float *to = ems_take(&b->arena, net->D * net->rel_stride, sizeof *to);
+    for (size_t t = 0; to && t < net->T; t++)
         for (size_t d = 0; d < net->D; d++)
             to[d * net->rel_stride + t] = rel[t * net->D + d];
     return to;
 }
 
-static void build_layer(ems_net *net, net_layer *to,
-                        const ems_layer_params *from, ems_precision precision)
+static void build_layer(builder *b, net_layer *to,
+                        const ems_layer_params *from)
 {
-    const size_t C = net->C, F = net->F;
+    const size_t C = b->net->C, F = b->net->F;
     const float *w[] = {from->q_w, from->k_w, from->v_w};
-    const float *b[] = {from->q_b, from->k_b, from->v_b};
-    if (ems_weights_pack(&to->qkv, precision, w, b, 3, C, C, NULL) < 0)
-        net->failed = 1;
-    pack(net, &to->o, precision, from->o_w, from->o_b, C, C);
-    pack(net, &to->ff1, precision, from->ff1_w, from->ff1_b, F, C);
-    pack(net, &to->ff2, precision, from->ff2_w, from->ff2_b, C, F);
-    to->rel = transpose_rel(net, from->rel);
-    to->ln1_w = copy_of(net, from->ln1_w, C);
-    to->ln1_b = copy_of(net, from->ln1_b, C);
-    to->ln2_w = copy_of(net, from->ln2_w, C);
-    to->ln2_b = copy_of(net, from->ln2_b, C);
+    const float *bias[] = {from->q_b, from->k_b, from->v_b};
+    const ems_precision p = b->precision;
+    ems_weights_pack(&to->qkv, &b->arena, p, w, bias, 3, C, C);
+    pack(b, &to->o, p, from->o_w, from->o_b, C, C);
+    pack(b, &to->ff1, p, from->ff1_w, from->ff1_b, F, C);
+    pack(b, &to->ff2, p, from->ff2_w, from->ff2_b, C, F);
+    to->rel = transpose_rel(b, from->rel);
+    to->ln1_w = copy_of(b, from->ln1_w, C);
+    to->ln1_b = copy_of(b, from->ln1_b, C);
+    to->ln2_w = copy_of(b, from->ln2_w, C);
+    to->ln2_b = copy_of(b, from->ln2_b, C);
 }
 
-static void build_ends(ems_net *net, const ems_params *p,
-                       ems_precision precision)
+static void build(builder *b, const ems_params *p)
 {
+    ems_net *net = b->net;
     const size_t C = net->C;
     const float *const w1[] = {p->v1_w, p->a1_w}, *const b1[] = {p->v1_b,
                                                                  p->a1_b};
     const float *const w2[] = {p->v2_w, p->a2_w}, *const b2[] = {p->v2_b,
                                                                  p->a2_b};
     const float *const nulls[] = {p->v_null, p->a_null};
-    net->emb = copy_of(net, p->emb, net->V * C);
-    net->pos = copy_of(net, p->pos, net->T * C / 2);
-    net->off_w = copy_of(net, p->off1_w, C / 4);
-    net->off_b = copy_of(net, p->off1_b, C / 4);
+    for (int i = 0; i < net->shape.n_layer; i++)
+        build_layer(b, &net->layer[i], &p->layer[i]);
+    pack(b, &net->out, b->precision, p->out_w, p->out_b, net->V, C);
+    net->emb = copy_of(b, p->emb, net->V * C);
+    net->pos = copy_of(b, p->pos, net->T * C / 2);
+    net->off_w = copy_of(b, p->off1_w, C / 4);
+    net->off_b = copy_of(b, p->off1_b, C / 4);
+    pack(b, &net->off, EMS_F32, p->off2_w, p->off2_b, C / 2, C / 4);
     for (int i = 0; i < EMS_CONDITIONS; i++) {
-        net->nulls[i] = copy_of(net, nulls[i], C);
-        net->cond_w[i] = copy_of(net, w1[i], C / 2);
-        net->cond_b[i] = copy_of(net, b1[i], C / 2);
-        pack(net, &net->cond[i], EMS_F32, w2[i], b2[i], C, C / 2);
+        net->nulls[i] = copy_of(b, nulls[i], C);
+        net->cond_w[i] = copy_of(b, w1[i], C / 2);
+        net->cond_b[i] = copy_of(b, b1[i], C / 2);
+        pack(b, &net->cond[i], EMS_F32, w2[i], b2[i], C, C / 2);
     }
-    pack(net, &net->off, EMS_F32, p->off2_w, p->off2_b, C / 2, C / 4);
-    pack(net, &net->out, precision, p->out_w, p->out_b, net->V, C);
 }
 
 ems_net *ems_net_new(const ems_params *p, ems_precision precision,
@@ -125,16 +128,17 @@ ems_net *ems_net_new(const ems_params *p, ems_precision precision,
     net->rel_stride = (net->T + EMS_PANEL + 15) & ~(size_t)15;
     net->kern = ems_kern_get(ems_cpu_best());
     net->layer = ems_alloc((size_t)s->n_layer, sizeof *net->layer);
-    net->failed = !net->layer;
+    builder b = {.net = net, .precision = precision};
     if (net->layer)
-        build_ends(net, p, precision);
-    for (int i = 0; i < s->n_layer && !net->failed; i++)
-        build_layer(net, &net->layer[i], &p->layer[i], precision);
-    if (net->failed) {
+        build(&b, p);
+    net->block = net->layer ? ems_alloc_aligned(b.arena.used, 1) : NULL;
+    if (!net->block) {
         ems_net_free(net);
         ems_out_of_memory(err);
         return NULL;
     }
+    b.arena = (ems_arena){.base = net->block};
+    build(&b, p);
     return net;
 }
 
@@ -176,38 +180,12 @@ size_t ems_net_bytes(const ems_net *net)
     return bytes;
 }
 
-static void clear_layer(net_layer *l)
-{
-    ems_weights_clear(&l->qkv);
-    ems_weights_clear(&l->o);
-    ems_weights_clear(&l->ff1);
-    ems_weights_clear(&l->ff2);
-    ems_free(l->rel);
-    ems_free(l->ln1_w);
-    ems_free(l->ln1_b);
-    ems_free(l->ln2_w);
-    ems_free(l->ln2_b);
-}
-
 void ems_net_free(ems_net *net)
 {
     if (!net)
         return;
-    for (int i = 0; net->layer && i < net->shape.n_layer; i++)
-        clear_layer(&net->layer[i]);
-    for (int i = 0; i < EMS_CONDITIONS; i++) {
-        ems_free(net->nulls[i]);
-        ems_free(net->cond_w[i]);
-        ems_free(net->cond_b[i]);
-        ems_weights_clear(&net->cond[i]);
-    }
-    ems_weights_clear(&net->off);
-    ems_weights_clear(&net->out);
-    ems_free(net->emb);
-    ems_free(net->pos);
-    ems_free(net->off_w);
-    ems_free(net->off_b);
     ems_free(net->layer);
+    ems_free(net->block);
     ems_free(net);
 }
 

@@ -1,6 +1,5 @@
 #include "nn/kern.h"
 
-#include "base/mem.h"
 #include "nn/kern_tables.h"
 
 #include <math.h>
@@ -57,36 +56,23 @@ static float pack_row(void *panel, ems_precision precision, size_t n,
     return scale;
 }
 
-int ems_weights_pack(ems_weights *p, ems_precision precision,
-                     const float *const *w, const float *const *b,
-                     size_t parts, size_t n, size_t k, ems_error *err)
+void ems_weights_pack(ems_weights *p, ems_arena *arena,
+                      ems_precision precision, const float *const *w,
+                      const float *const *b, size_t parts, size_t n, size_t k)
 {
     const size_t panels = (parts * n + EMS_PANEL - 1) / EMS_PANEL;
     const size_t bytes = ems_panel_bytes(precision, k);
     *p = (ems_weights){.precision = precision, .n = parts * n, .k = k,
                        .panels = panels};
-    p->packed = ems_alloc_aligned(panels, bytes);
-    p->scale = ems_alloc_aligned(panels * EMS_PANEL, sizeof *p->scale);
-    p->bias = ems_alloc_aligned(panels * EMS_PANEL, sizeof *p->bias);
-    if (!p->packed || !p->scale || !p->bias) {
-        ems_weights_clear(p);
-        return ems_out_of_memory(err);
-    }
-    for (size_t row = 0; row < p->n; row++) {
+    p->packed = ems_take(arena, panels, bytes);
+    p->scale = ems_take(arena, panels * EMS_PANEL, sizeof *p->scale);
+    p->bias = ems_take(arena, panels * EMS_PANEL, sizeof *p->bias);
+    for (size_t row = 0; arena->base && row < p->n; row++) {
         void *panel = (char *)p->packed + row / EMS_PANEL * bytes;
         p->bias[row] = b[row / n][row % n];
         p->scale[row] = pack_row(panel, precision, row % EMS_PANEL,
                                  w[row / n] + row % n * k, k);
     }
-    return EMS_OK;
-}
-
-void ems_weights_clear(ems_weights *p)
-{
-    ems_free(p->packed);
-    ems_free(p->scale);
-    ems_free(p->bias);
-    *p = (ems_weights){0};
 }
 
 /* ---- y = W x + b -------------------------------------------------------- */

@@ -8,6 +8,7 @@
  * once gives the bits of one processed token by token. */
 #ifndef EMS_KERN_H
 #define EMS_KERN_H
+#include "base/arena.h"
 #include "base/error.h"
 #include "base/pool.h"
 #include "nn/cpu.h"
@@ -56,19 +57,20 @@ const ems_kern *ems_kern_get(ems_cpu_level level);
 typedef struct ems_weights {
     ems_precision precision;
     size_t n, k, panels;
-    void *packed;       /* [panels] panels, 64-byte aligned */
+    void *packed;       /* [panels] panels; 64-byte aligned, as all here */
     float *scale;       /* [panels * 64], INT8 only: of each row */
     float *bias;        /* [panels * 64] */
 } ems_weights;
 
 /* Bytes of one panel with k inputs. */
 size_t ems_panel_bytes(ems_precision precision, size_t k);
-/* Pack `parts` matrices w[i] of [n, k] with biases b[i], one below the other.
- * EMS_ENOMEM on failure; release with ems_weights_clear. */
-int ems_weights_pack(ems_weights *p, ems_precision precision,
-                     const float *const *w, const float *const *b,
-                     size_t parts, size_t n, size_t k, ems_error *err);
-void ems_weights_clear(ems_weights *p);
+/* Place a matrix of `parts` matrices w[i] of [n, k] with biases b[i], one
+ * below the other, in an arena and pack them (not while it measures). All
+ * weights of a model in one block lie on large pages. */
+void ems_weights_pack(ems_weights *p, ems_arena *arena,
+                      ems_precision precision, const float *const *w,
+                      const float *const *b, size_t parts, size_t n,
+                      size_t k);
 
 /* y[m][ldy] = x[m][ldx] W' + b, then max(0, .) if relu. Rows of y beyond n
  * columns are untouched. */
