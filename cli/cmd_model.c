@@ -1,10 +1,11 @@
-/* emsync model info, check, import: files of weights. */
+/* emsync model info, check, import, convert: files of weights. */
 #include "commands.h"
 
 typedef struct settings {
     cli_common common;
     const char *out;
     double tolerance;
+    int precision; /* convert: an ems_precision */
 } settings;
 
 /* ---- info --------------------------------------------------------------- */
@@ -169,12 +170,8 @@ const cli_command cli_model_check = {
 
 /* ---- import ------------------------------------------------------------- */
 
-static int run_import(void *data, cli_ui *ui)
+static int wrote(const settings *s, const cli_ui *ui)
 {
-    const settings *s = data;
-    ems_error err;
-    if (ems_model_import(s->common.operands[0], s->out, &err) < 0)
-        return cli_fail(ui, &err);
     if (s->common.json) {
         cli_json j;
         cli_result_open(&j, s->out);
@@ -183,6 +180,15 @@ static int run_import(void *data, cli_ui *ui)
         printf("wrote %s\n", s->out);
     }
     return CLI_DONE;
+}
+
+static int run_import(void *data, cli_ui *ui)
+{
+    const settings *s = data;
+    ems_error err;
+    if (ems_model_import(s->common.operands[0], s->out, &err) < 0)
+        return cli_fail(ui, &err);
+    return wrote(s, ui);
 }
 
 static const cli_operand import_operands[] = {
@@ -211,5 +217,48 @@ const cli_command cli_model_import = {
     .examples = import_examples,
     .settings = sizeof(settings),
     .run = run_import,
+    .writes = true,
+};
+
+/* ---- convert ------------------------------------------------------------ */
+
+static void convert_defaults(void *s)
+{
+    ((settings *)s)->precision = EMS_BF16;
+}
+
+static int run_convert(void *data, cli_ui *ui)
+{
+    const settings *s = data;
+    ems_error err;
+    if (ems_model_convert(s->common.operands[0], s->out,
+                          (ems_precision)s->precision, &err) < 0)
+        return cli_fail(ui, &err);
+    return wrote(s, ui);
+}
+
+static const char *const stored_words[] = {"f32", "bf16", NULL};
+
+static const cli_option convert_options[] = {
+    CLI_RESULT(out, "the weights, safetensors"),
+    CLI_WORDS(precision, stored_words, "type", "TYPE", "how values are stored"),
+    CLI_END,
+};
+
+static const cli_example convert_examples[] = {
+    {"emsync model convert trained.safetensors -o small.safetensors",
+     "Half the bytes, for shipping."},
+    {NULL, NULL},
+};
+
+const cli_command cli_model_convert = {
+    .name = "model convert",
+    .summary = "store weights with other precision",
+    .operands = info_operands,
+    .options = convert_options,
+    .examples = convert_examples,
+    .settings = sizeof(settings),
+    .defaults = convert_defaults,
+    .run = run_convert,
     .writes = true,
 };

@@ -4,8 +4,9 @@ const cli_command *const cli_commands[] = {
     &cli_score,         &cli_analyze,       &cli_plan,
     &cli_compose,       &cli_render,        &cli_mux,
     &cli_model_info,    &cli_model_check,   &cli_model_import,
-    &cli_dataset_build, &cli_train_music,   &cli_bench_compose,
-    &cli_bench_train,   &cli_doctor,        NULL,
+    &cli_model_convert, &cli_dataset_build, &cli_train_music,
+    &cli_bench_compose, &cli_bench_train,   &cli_doctor,
+    NULL,
 };
 
 const char *const cli_cut_words[] = {"auto", "paper", NULL};

@@ -286,6 +286,11 @@ EMS_API int ems_model_inspect(const char *weights, ems_model_info *out,
  * part of pickle that tensors need, executes nothing, refuses the rest. */
 EMS_API int ems_model_import(const char *pt, const char *safetensors,
                              ems_error *err);
+typedef enum ems_precision { EMS_F32, EMS_BF16, EMS_INT8 } ems_precision;
+
+/* Rewrite weights as EMS_F32 or EMS_BF16 (half the bytes, 8 bits of mantissa). */
+EMS_API int ems_model_convert(const char *weights, const char *out,
+                              ems_precision precision, ems_error *err);
 /* Recompute the logits (and, with `grads`, loss and gradients) of reference
  * vectors laid out as in docs/FORMATS.md and call `each` with the largest
  * relative error per tensor. Returns the number of tensors above `tolerance`,
@@ -309,8 +314,6 @@ EMS_API ems_dataset_options ems_dataset_defaults(void);
 EMS_API int ems_dataset_build(const char *out,
                               const ems_dataset_options *options,
                               const ems_run *run, ems_error *err);
-
-typedef enum ems_precision { EMS_F32, EMS_BF16, EMS_INT8 } ems_precision;
 
 typedef struct ems_train_options {
     ems_model_shape shape;   /* of a new model; ignored on resume */

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/sha256.h"
+#include "nn/kern.h"
 #include "nn/torch_pt.h"
 
 #include <math.h>
@@ -228,7 +229,8 @@ int ems_params_load(const ems_safetensors *st, const char *name,
 /* ---- Saving ------------------------------------------------------------ */
 
 typedef struct saving {
-    const float *block;
+    const char *block;
+    ems_dtype dtype;
     ems_tensor *row;
     ems_st_tensor *out;
     size_t count;
@@ -241,9 +243,9 @@ static void add_row(void *user, const ems_tensor *t)
         s->row[s->count] = *t;
         ems_st_tensor *o = &s->out[s->count];
         *o = (ems_st_tensor){.name = s->row[s->count].name,
-                             .dtype = EMS_DT_F32, .ndim = t->ndim,
-                             .data = s->block + t->offset,
-                             .bytes = t->count * sizeof(float)};
+                             .dtype = s->dtype, .ndim = t->ndim};
+        o->data = s->block + t->offset * ems_dtype_size(s->dtype);
+        o->bytes = t->count * ems_dtype_size(s->dtype);
         for (int i = 0; i < t->ndim; i++)
             o->dims[i] = t->dims[i];
     }
@@ -271,10 +273,12 @@ static int write_rows(const saving *s, const ems_params *p, const char *path,
     return code;
 }
 
-int ems_params_save(const ems_params *p, const char *path,
-                    const ems_st_pair *metadata, size_t pairs, ems_error *err)
+/* `block` holds p's values as `dtype`. */
+static int save_block(const ems_params *p, const void *block, ems_dtype dtype,
+                      const char *path, const ems_st_pair *metadata,
+                      size_t pairs, ems_error *err)
 {
-    saving s = {.block = p->block};
+    saving s = {.block = block, .dtype = dtype};
     ems_params_each(&p->shape, add_row, &s);
     s.row = ems_alloc(s.count, sizeof *s.row);
     s.out = ems_alloc(s.count, sizeof *s.out);
@@ -288,6 +292,24 @@ int ems_params_save(const ems_params *p, const char *path,
     }
     ems_free(s.row);
     ems_free(s.out);
+    return code;
+}
+
+int ems_params_save(const ems_params *p, const char *path,
+                    const ems_st_pair *metadata, size_t pairs, ems_error *err)
+{
+    return save_block(p, p->block, EMS_DT_F32, path, metadata, pairs, err);
+}
+
+static int save_bf16(const ems_params *p, const char *path, ems_error *err)
+{
+    uint16_t *block = ems_alloc(p->count, sizeof *block);
+    if (!block)
+        return ems_out_of_memory(err);
+    for (size_t i = 0; i < p->count; i++)
+        block[i] = ems_bf16(p->block[i]);
+    const int code = save_block(p, block, EMS_DT_BF16, path, NULL, 0, err);
+    ems_free(block);
     return code;
 }
 
@@ -390,5 +412,25 @@ int ems_model_import(const char *pt, const char *safetensors, ems_error *err)
         return e->code;
     const int code = import_open(file, pt, safetensors, e);
     ems_torch_pt_free(file);
+    return code;
+}
+
+int ems_model_convert(const char *weights, const char *out,
+                      ems_precision precision, ems_error *err)
+{
+    ems_error own;
+    ems_error *e = err ? err : &own;
+    if (precision != EMS_F32 && precision != EMS_BF16)
+        return ems_fail(e, EMS_EINVAL, "weights are stored as f32 or bf16");
+    ems_safetensors *st = ems_safetensors_open(weights, e);
+    if (!st)
+        return e->code;
+    ems_params p = {0};
+    int code = ems_params_load(st, weights, &p, e);
+    ems_safetensors_free(st);
+    if (code == EMS_OK)
+        code = precision == EMS_F32 ? ems_params_save(&p, out, NULL, 0, e)
+                                    : save_bf16(&p, out, e);
+    ems_free(p.block);
     return code;
 }

@@ -80,19 +80,18 @@ def read_notes(path):
     return sorted(notes), stuck
 
 
-def write_file(path, notes, *, title, tempo, metre, fifths, minor):
-    """One tempo, one metre, one key; a track for every program, so that no channel ever changes its instrument."""
-    beats, unit = metre
-
+def write_file(path, notes, *, title, tempo, metres, fifths, minor):
+    """One tempo and key, metres as (time, metre); a track for every program: no channel changes its instrument."""
     def meta(kind, body):
         return b"\xff" + bytes([kind]) + write_variable(len(body)) + body
 
     conductor = [
         (0, meta(0x03, title.encode("ascii", "replace")[:60])),
-        (0, meta(0x58, bytes([beats, unit.bit_length() - 1, 24, 8]))),
         (0, meta(0x51, struct.pack(">I", round(60e6 / tempo))[1:])),
         (0, meta(0x59, struct.pack(">bB", fifths, minor))),
     ]
+    conductor += [(round(time * TICKS_PER_QUARTER), meta(0x58, bytes([beats, unit.bit_length() - 1, 24, 8])))
+                  for time, (beats, unit) in metres]
     tracks = [conductor]
     channels = [channel for channel in range(16) if channel != 9]
     for program in sorted({note.program for note in notes}):
