@@ -1,7 +1,7 @@
 /* ops.h - the passes of training that are not matrix products, as a table of
  * functions per instruction set. All work on rows of n floats, on the calling
  * thread; sums run in 16 lanes (element i in lane i % 16, then folded 8, 4,
- * 2, 1), so avx2, wide and avx512 give the same bits. */
+ * 2, 1) and nothing is contracted, so every set gives the same bits. */
 #ifndef EMS_OPS_H
 #define EMS_OPS_H
 #include "nn/cpu.h"

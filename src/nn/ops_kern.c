@@ -1,5 +1,6 @@
 /* ops_kern.c - ops.h in vector extensions; compiled once per instruction set
- * (EMS_ISA its name, EMS_VW floats per vector). */
+ * (EMS_ISA its name, EMS_VW floats per vector), without contraction: these
+ * passes wait for memory, and so all sets and compilers give the same bits. */
 #include "nn/ops.h"
 
 #include <math.h>

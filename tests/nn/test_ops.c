@@ -305,21 +305,18 @@ static size_t everything(const ems_ops *ops, size_t n, float *out)
 static void levels_agree(void **state)
 {
     (void)state;
-    if (!ems_cpu_can(EMS_CPU_AVX2))
-        skip();
+    static const ems_cpu_level levels[] = {EMS_CPU_AVX2, EMS_CPU_WIDE,
+                                           EMS_CPU_AVX512};
     float *a = ems_alloc(9 * MOST, sizeof *a);
     float *b = ems_alloc(9 * MOST, sizeof *b);
     for (size_t c = 0; c < CASES; c++) {
-        const size_t n = everything(ems_ops_get(EMS_CPU_AVX2), SIZES[c], a);
-        everything(ems_ops_get(EMS_CPU_WIDE), SIZES[c], b);
-        assert_memory_equal(a, b, n * sizeof *a);
-        if (ems_cpu_can(EMS_CPU_AVX512)) {
-            everything(ems_ops_get(EMS_CPU_AVX512), SIZES[c], b);
+        const size_t n = everything(ems_ops_get(EMS_CPU_BASE), SIZES[c], a);
+        for (size_t l = 0; l < sizeof levels / sizeof *levels; l++) {
+            if (!ems_cpu_can(levels[l]))
+                continue;
+            everything(ems_ops_get(levels[l]), SIZES[c], b);
             assert_memory_equal(a, b, n * sizeof *a);
         }
-        everything(ems_ops_get(EMS_CPU_BASE), SIZES[c], b);
-        for (size_t i = 0; c > 2 && i < n; i++)
-            near((double)a[i], (double)b[i], 1e-3 * (1 + fabs((double)b[i])));
     }
     ems_free(a);
     ems_free(b);
