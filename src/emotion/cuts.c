@@ -7,17 +7,22 @@
 #include <stdlib.h>
 
 /* Frames on each side that a cut is measured against, and how far it must
- * stand out of the stronger half of them: as a shape, or as a shape that
- * also passes the caller's scene score. */
+ * stand out of the stronger half of them: alone, if it also passes the
+ * caller's scene score, or if the thumbnails jump as well. */
 enum { SIDE = 4, RING = 2 * SIDE + 1 };
-static const double RATIO = 3.0, RATIO_SCORED = 1.6;
+static const double RATIO = 3.0, RATIO_SCORED = 1.6, RATIO_JUMP = 1.4;
+/* Thumbnails average grain away: a jump in them stands out of noise that
+ * hides it from the full pictures. Least distance; times the last step. */
+static const double JUMP = 12, JUMP_RATIO = 3;
+/* And the frame after it differs by less than this share: not a fade. */
+static const double CALM = 0.75;
 /* Spikes closer than this belong together: the shortest shot. */
 static const double SHORTEST = 0.2;
 /* Seconds to wait for a thumbnail that tells a flash from a cut. */
 static const double PATIENCE = 0.6;
 /* A flash: the picture afterwards differs from the one before by less than
  * this share of the spike. The second for spikes that come in pairs. */
-static const double FLASH = 0.12, FLASH_PAIR = 0.3;
+static const double FLASH = 0.12, FLASH_PAIR = 0.15;
 static const double PAPER_GAP = 4.0;
 
 typedef struct shot_change { /* a spike, or several close together */
@@ -161,18 +166,44 @@ static int propose(ems_cut_finder *f, double time, double mafd, double score,
     return EMS_OK;
 }
 
+/* Nonzero when the first thumbnail from `time` on jumps away from the one
+ * before, which was much like its own predecessor. */
+static int thumbs_jump(const ems_cut_finder *f, double time)
+{
+    const ems_thumb *now = first_thumb_from(&f->thumbs, time);
+    const ems_thumb *before = last_thumb_before(&f->thumbs, time);
+    if (!now || !before || now->time > time + SHORTEST / 2)
+        return 0;
+    const ems_thumb *past = last_thumb_before(&f->thumbs, before->time - 0.1);
+    if (!past)
+        return 0;
+    const double jump = ems_thumb_distance(before, now);
+    return jump >= JUMP &&
+           jump >= JUMP_RATIO * ems_thumb_distance(past, before);
+}
+
+static int is_spike(const ems_cut_finder *f, size_t at)
+{
+    const double mafd = f->ring[at % RING].mafd;
+    if (mafd < EMS_CUT_CONTENT)
+        return 0;
+    const double level = surroundings(f, at);
+    return mafd >= RATIO * level ||
+           (mafd >= RATIO_SCORED * level &&
+            f->ring[at % RING].score > f->threshold) ||
+           (mafd >= RATIO_JUMP * level && at + 1 < f->frames &&
+            f->ring[(at + 1) % RING].mafd < CALM * mafd &&
+            thumbs_jump(f, f->ring[at % RING].time));
+}
+
 /* Frame `at` and SIDE frames after it (or the end) are known. */
 static int decide(ems_cut_finder *f, size_t at, ems_error *err)
 {
     const double time = f->ring[at % RING].time;
     const double mafd = f->ring[at % RING].mafd;
     const double score = f->ring[at % RING].score;
-    if (mafd >= EMS_CUT_CONTENT) {
-        const double level = surroundings(f, at);
-        if (mafd >= RATIO * level ||
-            (score > f->threshold && mafd >= RATIO_SCORED * level))
-            return propose(f, time, mafd, score, err);
-    }
+    if (is_spike(f, at))
+        return propose(f, time, mafd, score, err);
     const shot_change *c = &f->pending;
     if (!c->active || time < c->last + SHORTEST)
         return EMS_OK;

@@ -18,6 +18,10 @@ static const double FADE_RISE = 1.0; /* seconds a fade-in may take to count */
  * mixture but for RESIDUE of that, and neither end is a darker version of
  * the other (that is a fade or a change of light). */
 static const double DISTANCE = 12, RESIDUE = 0.25, SCALED = 0.35;
+/* Seconds between the thumbnails looked at: there are more around sudden
+ * changes. And how far from half way the middle may lie, so that a cut is
+ * never taken for a mixture: it leaves a residue of 1/2 -+ this. */
+static const double SPACING = 0.15, OFF_MIDDLE = 0.15;
 
 int ems_cut_list_add(ems_cut_list *list, double time, ems_cut_kind kind,
                      double strength, ems_error *err)
@@ -136,6 +140,8 @@ static double mixed_distance(const ems_thumb *a, const ems_thumb *m,
     if (distance < DISTANCE || b->time <= a->time)
         return 0;
     const double w = (m->time - a->time) / (b->time - a->time);
+    if (fabs(w - 0.5) > OFF_MIDDLE)
+        return 0;
     double residue = 0;
     for (int i = 0; i < EMS_THUMB_PIXELS; i++)
         residue += fabs(m->y[i] - (1 - w) * a->y[i] - w * b->y[i]);
@@ -155,15 +161,29 @@ static int end_dissolve(ems_slow_cuts *s, ems_cut_list *list, ems_error *err)
                             EMS_DISSOLVE, peak / 100, err);
 }
 
+/* The newest thumbnails at least SPACING apart, newest first; returns how
+ * many. */
+static int spaced(const ems_thumb_ring *ring, const ems_thumb **out, int most)
+{
+    const ems_thumb *t;
+    int n = 0;
+    for (size_t k = 0; (t = ems_thumb_ring_back(ring, k)) && n < most; k++)
+        if (n == 0 || t->time <= out[n - 1]->time - SPACING)
+            out[n++] = t;
+    return n;
+}
+
 static int dissolve_step(ems_slow_cuts *s, const ems_thumb_ring *ring,
                          ems_cut_list *list, ems_error *err)
 {
-    const ems_thumb *b = ems_thumb_ring_back(ring, 0);
+    enum { HALVES = 3 };
+    const ems_thumb *row[2 * HALVES + 1];
+    const int n = spaced(ring, row, 2 * HALVES + 1);
+    const ems_thumb *b = row[0];
     int found = 0;
-    for (size_t half = 1; half <= 3; half++) {
-        const ems_thumb *m = ems_thumb_ring_back(ring, half);
-        const ems_thumb *a = ems_thumb_ring_back(ring, 2 * half);
-        const double distance = a ? mixed_distance(a, m, b) : 0;
+    for (int half = 1; 2 * half < n; half++) {
+        const ems_thumb *m = row[half], *a = row[2 * half];
+        const double distance = mixed_distance(a, m, b);
         if (distance <= 0)
             continue;
         if (s->run_peak <= 0 || a->time < s->run_start)

@@ -1,0 +1,284 @@
+#include "ems_test.h"
+
+#include "base/mem.h"
+#include "music/plan.h"
+
+#include <math.h>
+
+static const ems_knot FLAT[] = {{0, 0.5, -0.5}};
+
+static ems_plan *plan(const ems_cut *cuts, size_t n, double duration,
+                      const ems_plan_options *o)
+{
+    ems_error err = {0};
+    ems_plan *p = ems_plan_from(duration, 25, cuts, n, FLAT, 1, o, &err);
+    if (!p)
+        fail_msg("%s", err.text);
+    return p;
+}
+
+static void expect_hits(const ems_plan *p, const double *want, size_t n)
+{
+    size_t count;
+    const double *hits = ems_plan_hits(p, &count);
+    assert_int_equal(count, n);
+    for (size_t i = 0; i < n; i++)
+        assert_true(hits[i] == want[i]);
+}
+
+/* facts section 3: the authors' sample film */
+static void thinning_matches_the_paper(void **state)
+{
+    (void)state;
+    const double all[] = {
+        2.127, 4.505, 5.923, 8.175, 9.593, 10.594, 12.638, 14.389, 16.433,
+        18.602, 21.980, 29.571, 31.406, 35.369, 38.622, 42.709, 45.003,
+        47.214, 49.383, 55.347,
+    };
+    const double want[] = {2.127, 8.175, 12.638, 18.602, 29.571, 35.369,
+                           42.709, 47.214, 55.347};
+    double kept[20];
+    assert_int_equal(ems_thin(kept, all, 20, 4), 9);
+    assert_memory_equal(kept, want, sizeof want);
+    ems_cut cuts[20];
+    for (int i = 0; i < 20; i++)
+        cuts[i] = (ems_cut){all[i], EMS_CUT, 0.5};
+    ems_plan_options o = ems_plan_defaults();
+    o.sync = EMS_SYNC_PAPER;
+    ems_plan *p = plan(cuts, 20, 59.935, &o);
+    expect_hits(p, want, 9);
+    ems_plan_free(p);
+    const double equal[] = {1, 5, 9};
+    assert_int_equal(ems_thin(kept, equal, 3, 4), 3);
+    assert_int_equal(ems_thin(kept, equal, 0, 4), 0);
+}
+
+static void exact_takes_the_strongest(void **state)
+{
+    (void)state;
+    const ems_cut cuts[] = {
+        {0.2, EMS_CUT, 1},         /* too early */
+        {2.0, EMS_CUT, 0.4},       /* loses to 2.6 */
+        {2.6, EMS_CUT, 0.5},
+        {3.6, EMS_CUT, 0.5},       /* exactly the gap: stays */
+        {5.0, EMS_DISSOLVE, 1},    /* loses to a weaker hard cut */
+        {5.5, EMS_FADE_IN, 0.1},
+        {8.0, EMS_FADE_OUT, 0.9},  /* nothing better near */
+        {9.0, EMS_CUT, 0.3},
+        {9.6, EMS_CUT, 1},         /* too late */
+    };
+    const double want[] = {2.6, 3.6, 5.5, 8.0, 9.0};
+    ems_plan *p = plan(cuts, 9, 10, NULL);
+    expect_hits(p, want, 5);
+    assert_int_equal(p->cut_count, 9); /* all of them, as markers */
+    ems_plan_free(p);
+    ems_plan_options o = ems_plan_defaults();
+    o.min_gap = 3;
+    const double sparse[] = {2.6, 9.0}; /* 5.5 is 2.9 s after 2.6 */
+    p = plan(cuts, 9, 10, &o);
+    expect_hits(p, sparse, 2);
+    ems_plan_free(p);
+}
+
+static void no_cuts_no_hits(void **state)
+{
+    (void)state;
+    ems_plan *p = plan(NULL, 0, 0.3, NULL);
+    expect_hits(p, NULL, 0);
+    assert_true(ems_plan_duration(p) == 0.3);
+    ems_plan_free(p);
+}
+
+/* A hundred thousand cuts in a breath: linear time. */
+static void many_cuts_are_quick(void **state)
+{
+    (void)state;
+    enum { N = 500000 };
+    ems_cut *cuts = ems_alloc(N, sizeof *cuts);
+    for (int i = 0; i < N; i++)
+        cuts[i] = (ems_cut){1 + i * 1e-5, EMS_CUT, (double)(i * 7919L % N) / N};
+    size_t n;
+    ems_plan *p = plan(cuts, N, 100, NULL);
+    const double *hits = ems_plan_hits(p, &n);
+    assert_true(n >= 3 && n <= 6);
+    for (size_t i = 1; i < n; i++)
+        assert_true(hits[i] - hits[i - 1] >= 1);
+    ems_plan_free(p);
+    ems_free(cuts);
+}
+
+static void curve_is_linear_and_flat_outside(void **state)
+{
+    (void)state;
+    const ems_knot k[] = {{1, -1, 0}, {3, 1, 0.5}, {3.001, 0, 0}};
+    static const double WANT[][3] = {
+        {0, -1, 0}, {1, -1, 0}, {2, 0, 0.25}, {3, 1, 0.5},
+        {3.0005, 0.5, 0.25}, {3.001, 0, 0}, {9, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof WANT / sizeof *WANT; i++) {
+        double v, a;
+        ems_curve_at(k, 3, WANT[i][0], &v, &a);
+        assert_true(fabs(v - WANT[i][1]) < 1e-9);
+        assert_true(fabs(a - WANT[i][2]) < 1e-9);
+    }
+}
+
+static void wishes_replace_the_curve(void **state)
+{
+    (void)state;
+    ems_plan_options o = ems_plan_defaults();
+    o.arousal = 0.9;
+    ems_plan *p = plan(NULL, 0, 5, &o);
+    assert_true(p->curve[0].valence == 0.5 && p->curve[0].arousal == 0.9);
+    ems_plan_free(p);
+}
+
+static void bad_arguments_are_refused(void **state)
+{
+    (void)state;
+    ems_error err;
+    const ems_cut late[] = {{11, EMS_CUT, 1}};
+    const ems_cut twice[] = {{3, EMS_CUT, 1}, {3, EMS_CUT, 1}};
+    const ems_cut nan_cut[] = {{NAN, EMS_CUT, 1}};
+    const ems_knot wild[] = {{0, 1.5, 0}};
+    ems_plan_options o[5];
+    for (int i = 0; i < 5; i++)
+        o[i] = ems_plan_defaults();
+    o[0].seed = EMS_PLAN_SEED_MOST + 1;
+    o[1].min_gap = 0.01;
+    o[2].valence = -1.01;
+    o[3].arousal = INFINITY;
+    o[4].sync = (ems_sync)7;
+    for (int i = 0; i < 5; i++) {
+        assert_null(ems_plan_from(10, 25, NULL, 0, FLAT, 1, &o[i], &err));
+        assert_int_equal(err.code, EMS_EINVAL);
+    }
+    assert_null(ems_plan_from(10, 25, late, 1, FLAT, 1, NULL, &err));
+    assert_null(ems_plan_from(10, 25, twice, 2, FLAT, 1, NULL, &err));
+    assert_null(ems_plan_from(10, 25, nan_cut, 1, FLAT, 1, NULL, &err));
+    assert_null(ems_plan_from(10, 25, NULL, 0, wild, 1, NULL, &err));
+    assert_null(ems_plan_from(10, 25, NULL, 0, FLAT, 0, NULL, &err));
+    assert_null(ems_plan_from(0, 25, NULL, 0, FLAT, 1, NULL, &err));
+    assert_null(ems_plan_from(NAN, 25, NULL, 0, FLAT, 1, NULL, NULL));
+    assert_null(ems_plan_make(NULL, NULL, &err));
+}
+
+static void file_keeps_everything(void **state)
+{
+    (void)state;
+    const ems_cut cuts[] = {{1.0000004, EMS_CUT, 0.7},
+                            {2.123456789, EMS_DISSOLVE, 0.3}};
+    ems_plan_options o = ems_plan_defaults();
+    ems_error err;
+    char before[17], after[17], other[17];
+    o.seed = EMS_PLAN_SEED_MOST;
+    ems_plan *p = plan(cuts, 2, 10, &o);
+    assert_int_equal(ems_plan_save(p, EMS_SCRATCH "/plan.json", &err), 0);
+    ems_plan *q = ems_plan_load(EMS_SCRATCH "/plan.json", &err);
+    assert_non_null(q);
+    assert_int_equal(q->hit_count, p->hit_count);
+    assert_memory_equal(q->hits, p->hits, p->hit_count * sizeof *p->hits);
+    for (int i = 0; i < 2; i++)
+        assert_true(q->cuts[i].time == p->cuts[i].time &&
+                    q->cuts[i].kind == p->cuts[i].kind &&
+                    q->cuts[i].strength == p->cuts[i].strength);
+    assert_true(q->seed == p->seed && q->sync == p->sync && q->fps == 25);
+    ems_plan_hash(p, before);
+    ems_plan_hash(q, after);
+    assert_string_equal(before, after);
+    assert_int_equal(strlen(before), 16);
+    q->hits[0] += 1e-6;
+    ems_plan_hash(q, other);
+    assert_string_not_equal(before, other);
+    ems_plan_free(p);
+    ems_plan_free(q);
+}
+
+#define PLAN(seed, sync, hits, cuts, curve)                                 \
+    "{\"format\": \"emsync-plan\", \"version\": 1, \"duration\": 10,"       \
+    " \"fps\": 25, \"seed\": " seed ", \"sync\": " sync ", \"hits\": " hits \
+    ", \"cuts\": " cuts ", \"curve\": " curve "}"
+#define KNOT "[{\"time\": 0, \"valence\": 0, \"arousal\": 0}]"
+
+static void bad_files_are_refused_by_place(void **state)
+{
+    (void)state;
+    static const char *const BAD[][2] = {
+        {"{", "line 1"},
+        {"{\"format\": \"emsync-analysis\"}", "format"},
+        {PLAN("-1", "\"exact\"", "[]", "[]", KNOT), "seed"},
+        {PLAN("9007199254740992", "\"exact\"", "[]", "[]", KNOT), "seed"},
+        {PLAN("1.5", "\"exact\"", "[]", "[]", KNOT), "seed"},
+        {PLAN("1", "\"loose\"", "[]", "[]", KNOT), "exact, paper"},
+        {PLAN("1", "\"exact\"", "[{\"time\": 10}]", "[]", KNOT), "hits[0]"},
+        {PLAN("1", "\"exact\"", "[{\"time\": 0}]", "[]", KNOT), "hits[0]"},
+        {PLAN("1", "\"exact\"", "[{\"time\": 12}]", "[]", KNOT),
+         "hits[0].time"},
+        {PLAN("1", "\"exact\"", "[{\"time\": 2}, {\"time\": 1}]", "[]",
+              KNOT), "hits[1]"},
+        {PLAN("1", "\"exact\"", "[{\"time\": 2}, {\"time\": 2.04}]", "[]",
+              KNOT), "0.05"},
+        {PLAN("1", "\"exact\"", "[{\"time\": \"2\"}]", "[]", KNOT),
+         "hits[0].time"},
+        {PLAN("1", "\"exact\"", "[3]", "[]", KNOT), "hits[0]"},
+        {PLAN("1", "\"exact\"", "{}", "[]", KNOT), "hits"},
+        {PLAN("1", "\"exact\"", "[]",
+              "[{\"time\": 1, \"kind\": \"x\", \"strength\": 0}]", KNOT),
+         "cut, dissolve, fade_in, fade_out"},
+        {PLAN("1", "\"exact\"", "[]", "[]", "[]"), "curve"},
+        {PLAN("1", "\"exact\"", "[]", "[]",
+              "[{\"time\": 0, \"valence\": 2, \"arousal\": 0}]"),
+         "curve[0].valence"},
+        {PLAN("1", "\"exact\"", "[]", "[]",
+              "[{\"time\": 1e400, \"valence\": 0, \"arousal\": 0}]"),
+         "line 1"},
+    };
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        ems_error err = {0};
+        assert_null(ems_plan_parse(BAD[i][0], strlen(BAD[i][0]), "p.json",
+                                   &err));
+        assert_int_equal(err.code, EMS_EFORMAT);
+        if (!strstr(err.text, BAD[i][1]))
+            fail_msg("case %zu: \"%s\" lacks \"%s\"", i, err.text, BAD[i][1]);
+    }
+    static const char GOOD[] =
+        PLAN("1", "\"paper\"", "[{\"time\": 2}]", "[]", KNOT);
+    ems_plan *p = ems_plan_parse(GOOD, strlen(GOOD), "p.json", NULL);
+    assert_non_null(p);
+    ems_plan_free(p);
+}
+
+static void allocation_failures_are_clean(void **state)
+{
+    (void)state;
+    const ems_cut cuts[] = {{1, EMS_CUT, 0.7}, {3, EMS_CUT, 0.3}};
+    ems_plan *p = NULL;
+    long nth = 1;
+    for (; !p && nth < 100; nth++) {
+        ems_error err = {0};
+        ems_alloc_fail_at(nth);
+        p = ems_plan_from(10, 25, cuts, 2, FLAT, 1, NULL, &err);
+        ems_alloc_fail_at(0);
+        if (!p)
+            assert_int_equal(err.code, EMS_ENOMEM);
+    }
+    assert_true(p && nth > 5);
+    ems_plan_free(p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(thinning_matches_the_paper),
+        cmocka_unit_test(exact_takes_the_strongest),
+        cmocka_unit_test(no_cuts_no_hits),
+        cmocka_unit_test(many_cuts_are_quick),
+        cmocka_unit_test(curve_is_linear_and_flat_outside),
+        cmocka_unit_test(wishes_replace_the_curve),
+        cmocka_unit_test(bad_arguments_are_refused),
+        cmocka_unit_test(file_keeps_everything),
+        cmocka_unit_test(bad_files_are_refused_by_place),
+        cmocka_unit_test(allocation_failures_are_clean),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
