@@ -4,6 +4,7 @@
 #include "music/guide.h"
 #include "music/infer.h"
 #include "music/key.h"
+#include "music/metre.h"
 #include "music/model_io.h"
 #include "music/plan.h"
 #include "music/sampler.h"
@@ -35,6 +36,7 @@ typedef struct composer {
     ems_token_decoder decoder;
     ems_sampler sampler;
     ems_guide guide;
+    ems_metre metre;     /* exact mode only */
     ems_boundaries bounds;
     double *hits;        /* the plan's, and the ending */
     size_t hit_count;
@@ -141,6 +143,9 @@ static int set_out(composer *c)
         code = set_hits(c);
     if (code == EMS_OK)
         code = set_window(c);
+    if (code == EMS_OK && c->exact)
+        code = ems_metre_plan(&c->metre, c->plan, c->hits, c->hit_count,
+                              c->err);
     if (code < 0)
         return code;
     c->pool = ems_pool_new(ems_run_threads(c->run), c->err);
@@ -153,6 +158,8 @@ static int set_out(composer *c)
     ems_boundaries_start(&c->bounds, c->hits, c->served, c->hit_count);
     ems_guide_start(&c->guide, c->hits, c->exact ? c->hit_count : 0,
                     c->ending);
+    if (c->exact)
+        ems_guide_bars(&c->guide, c->metre.line, c->metre.count);
     ems_decoder_start(&c->decoder, c->piece, !c->exact);
     return EMS_OK;
 }
@@ -325,17 +332,15 @@ static int add_markers(composer *c)
 static int finish(composer *c)
 {
     char hash[17];
+    ems_bar_fit fit;
     int code = add_markers(c);
     if (code == EMS_OK)
         code = ems_decoder_finish(&c->decoder, c->err);
-    ems_bar_fit fit;
     if (code == EMS_OK)
-        code = ems_bars_fit(c->piece, &fit, c->err);
+        code = c->exact ? ems_metre_apply(&c->metre, c->piece, c->err)
+                        : ems_bars_fit(c->piece, &fit, c->err);
     if (code < 0)
         return code;
-    ems_log(c->run, EMS_LOG_DEBUG, "%zu bars of %d beats, %.1f a minute;"
-            " largest change of tempo %.0f %%", c->piece->bar_count,
-            fit.beats, 60 / fit.beat, fit.largest_change * 100);
     ems_piece_find_key(c->piece);
     ems_plan_hash(c->plan, hash);
     snprintf(c->piece->text, sizeof c->piece->text,
@@ -370,6 +375,7 @@ ems_piece *ems_compose(const ems_plan *plan,
         ems_piece_free(piece);
         piece = NULL;
     }
+    ems_metre_clear(&c->metre);
     ems_session_free(c->session);
     ems_net_free(c->net);
     ems_pool_free(c->pool);

@@ -12,13 +12,39 @@ static double to_hit(const ems_guide *g)
     return g->next < g->hits ? g->hit[g->next] - g->cursor : 1e9;
 }
 
-/* Closer than a tick is there. Hits within one tick are one. */
+static double to_line(const ems_guide *g)
+{
+    return g->next_line < g->lines ? g->line[g->next_line] - g->cursor : 1e9;
+}
+
+/* How far time may go on. */
+static double to_stop(const ems_guide *g)
+{
+    return to_line(g) < to_hit(g) ? to_line(g) : to_hit(g);
+}
+
+/* Closer than a tick is there. Hits within one tick are one, and a hit brings
+ * the bar line that lies on it. */
 static void land(ems_guide *g)
 {
+    if (to_line(g) < EMS_TICK && to_hit(g) >= EMS_TICK) {
+        g->cursor = g->line[g->next_line];
+        g->phase = EMS_GUIDE_LINE;
+    }
     while (to_hit(g) < EMS_TICK) {
         g->cursor = g->hit[g->next++];
         g->phase = EMS_GUIDE_BAR;
     }
+    while (to_line(g) < EMS_TICK)
+        g->next_line++;
+}
+
+void ems_guide_bars(ems_guide *g, const double *line, size_t lines)
+{
+    g->line = line;
+    g->lines = lines;
+    while (to_line(g) < EMS_TICK)
+        g->next_line++;
 }
 
 void ems_guide_start(ems_guide *g, const double *hit, size_t hits, int ending)
@@ -55,6 +81,7 @@ static int older_note(const ems_guide *g)
 int ems_guide_due(ems_guide *g)
 {
     switch (g->phase) {
+    case EMS_GUIDE_LINE:
     case EMS_GUIDE_BAR:
         return EMS_BAR;
     case EMS_GUIDE_CALL:
@@ -102,7 +129,7 @@ static int note_banned(const ems_guide *g, int token)
 static int shift_banned(const ems_guide *g, int token)
 {
     const double after = EMS_TICK * ems_shift_ticks(token);
-    if (after > to_hit(g))
+    if (after > to_stop(g))
         return 1;
     return !g->sounding &&
            g->cursor + after - g->silent_since > EMS_GUIDE_SILENCE;
@@ -115,7 +142,7 @@ static int free_banned(const ems_guide *g, int token)
     if (ems_is_shift(token))
         return shift_banned(g, token);
     if (token == EMS_BAR)
-        return g->bars > 0 || to_hit(g) < NO_BAR;
+        return g->lines > 0 || g->bars > 0 || to_hit(g) < NO_BAR;
     if (token == EMS_CHORD)
         return g->calls > 0 || to_hit(g) < NO_CALL;
     return 1;
@@ -158,7 +185,7 @@ void ems_guide_ban(ems_guide *g, const float *logits, uint8_t *banned)
             banned[token] = (uint8_t)ons_banned(g, token);
         else if (g->phase == EMS_GUIDE_LEAVE)
             banned[token] = !ems_is_shift(token) ||
-                            EMS_TICK * ems_shift_ticks(token) > to_hit(g);
+                            EMS_TICK * ems_shift_ticks(token) > to_stop(g);
         else
             banned[token] = (uint8_t)free_banned(g, token);
         open += !banned[token];
@@ -237,6 +264,8 @@ double ems_guide_step(ems_guide *g, int token)
             step_off(g, f, k);
     } else if (token == EMS_BAR) {
         g->bars++;
+        if (g->phase == EMS_GUIDE_LINE)
+            g->phase = EMS_GUIDE_FREE;
         if (g->phase == EMS_GUIDE_BAR)
             g->phase = EMS_GUIDE_CALL;
     } else if (token == EMS_CHORD) {

@@ -9,6 +9,8 @@
  * ring out); only then does time go on. The last hit is the ending: after its
  * chord nothing follows.
  *
+ * Bars: where the metre is planned (metre.h) <BAR> comes at its lines.
+ *
  * Taste:
  * 1. no ON twice in one moment, no OFF of a silent pitch or of a note of no
  *    length; <BAR> and <CHORD> once a moment;
@@ -28,6 +30,7 @@ enum { EMS_GUIDE_CHORD = 3, EMS_GUIDE_CROWD = 16 };
 
 typedef enum ems_guide_phase {
     EMS_GUIDE_FREE,    /* between hits */
+    EMS_GUIDE_LINE,    /* at a bar line that is no hit: <BAR> is due */
     EMS_GUIDE_BAR,     /* at a hit: <BAR> is due */
     EMS_GUIDE_CALL,    /* <CHORD> is due */
     EMS_GUIDE_ONS,     /* note-ONs are due */
@@ -40,6 +43,8 @@ typedef enum ems_guide_phase {
 typedef struct ems_guide {
     const double *hit;   /* ascending; borrowed */
     size_t hits, next;
+    const double *line;  /* bar lines, ascending; borrowed */
+    size_t lines, next_line;
     int ending;          /* nonzero: the last hit ends the piece */
     ems_guide_phase phase;
     double cursor;
@@ -54,6 +59,10 @@ typedef struct ems_guide {
 
 void ems_guide_start(ems_guide *g, const double *hit, size_t hits,
                      int ending);
+/* Bars are planned: <BAR> comes at these lines (the first, at 0, is the
+ * caller's) and nowhere else, and no TIMESHIFT crosses one. Every hit but
+ * those nearer than a tick to another lies on a line. */
+void ems_guide_bars(ems_guide *g, const double *line, size_t lines);
 /* A token that must come now, or -1: sample. */
 int ems_guide_due(ems_guide *g);
 /* Fill banned[EMS_VOCAB] for sampling from these logits. */
