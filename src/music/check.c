@@ -54,7 +54,7 @@ static void report(check *c, const char *name, double error)
         c->each(c->user, name, error);
 }
 
-/* ---- Reference vectors -------------------------------------------------------- */
+/* ---- Reference vectors -------------------------------------------------- */
 
 typedef struct vectors {
     ems_batch batch;
@@ -166,7 +166,7 @@ static int vectors_read(vectors *v, const ems_safetensors *st,
     return EMS_OK;
 }
 
-/* ---- The comparison ---------------------------------------------------------------- */
+/* ---- The comparison ----------------------------------------------------- */
 
 static int check_logits(check *c, const ems_graph *g, const vectors *v,
                         size_t vocab)

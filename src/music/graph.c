@@ -17,7 +17,7 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* ---- Memory ----------------------------------------------------------------- */
+/* ---- Memory ------------------------------------------------------------- */
 
 static void set_sizes(ems_graph *g, const ems_graph_options *o)
 {
@@ -210,7 +210,7 @@ const float *ems_graph_logits(const ems_graph *g, size_t *stride)
     return g->logits;
 }
 
-/* ---- Linear layers: y = x W' + b, W [out,in] -------------------------------- */
+/* ---- Linear layers: y = x W' + b, W [out,in] ---------------------------- */
 
 void ems_linear(ems_graph *g, float *y, size_t ldy, ems_matrix x,
                 const float *w, const float *b, size_t out, int flags)
@@ -273,7 +273,7 @@ static ems_matrix rows_of(const ems_graph *g, const float *data, size_t n)
     return (ems_matrix){data, g->M, n, n};
 }
 
-/* ---- Dropout and the two residual branches ------------------------------------ */
+/* ---- Dropout and the two residual branches ------------------------------ */
 
 ems_drop ems_graph_drop(const ems_graph *g, unsigned site)
 {
@@ -347,7 +347,7 @@ static void norm_back(ems_graph *g, const ems_norm_back *a, float *dgain,
     ems_pool_for(g->pool, (g->M + ROWS - 1) / ROWS, norm_back_rows, &p);
 }
 
-/* ---- Layers -------------------------------------------------------------------- */
+/* ---- Layers ------------------------------------------------------------- */
 
 static void layer_forward(ems_graph *g, int i, const ems_layer_params *p,
                           const float *x)
@@ -430,7 +430,7 @@ static void layer_back(ems_graph *g, int i, const ems_layer_params *p,
     }
 }
 
-/* ---- Loss ------------------------------------------------------------------------ */
+/* ---- Loss --------------------------------------------------------------- */
 
 typedef struct loss_pass {
     ems_graph *g;
@@ -506,7 +506,7 @@ double ems_graph_backward(ems_graph *g, const ems_params *p,
     return value;
 }
 
-/* ---- Evaluation -------------------------------------------------------------------- */
+/* ---- Evaluation --------------------------------------------------------- */
 
 static size_t rank_of(const float *logits, size_t n, size_t target)
 {

@@ -1,5 +1,5 @@
 /* graph.h - the music transformer over whole batches, forwards and backwards:
- * EMSYNC's model exactly (facts: thesis 2602.07063; docs/MODEL.md).
+ * EMSYNC's model exactly (thesis 2602.07063; docs/MODEL.md).
  *
  * A sequence is N = tokens + 2 positions: valence, arousal, then the tokens,
  * the first of which is the instrument-count token. All memory is one arena

@@ -152,7 +152,7 @@ void ems_embed(ems_graph *g, const ems_params *p, const ems_batch *b)
     ems_pool_for(g->pool, turns, embed_rows, &e);
 }
 
-/* ---- Backwards ------------------------------------------------------------- */
+/* ---- Backwards ---------------------------------------------------------- */
 
 static void drop_rows(void *ctx, size_t turn)
 {

@@ -34,7 +34,7 @@ static ems_graph_options graph_options(const ems_train_options *o)
         .precision = o->precision, .dropout = o->dropout};
 }
 
-/* ---- Setting up ------------------------------------------------------------------ */
+/* ---- Setting up --------------------------------------------------------- */
 
 static int in(double x, double low, double high)
 {
@@ -209,7 +209,7 @@ static int open_training(ems_training *t, ems_error *err)
     return code < 0 ? code : open_log(t, err);
 }
 
-/* ---- Batches ------------------------------------------------------------------------ */
+/* ---- Batches ------------------------------------------------------------ */
 
 static ems_excerpt row_of(const ems_training *t, size_t row)
 {
@@ -249,7 +249,7 @@ static ems_score_sums score(ems_training *t, int blind)
     return sum;
 }
 
-/* ---- Files --------------------------------------------------------------------------- */
+/* ---- Files -------------------------------------------------------------- */
 
 static double seconds_now(const ems_training *t)
 {
@@ -308,7 +308,7 @@ static void validate(ems_training *t)
                 " again", err.text);
 }
 
-/* ---- The loop --------------------------------------------------------------------------- */
+/* ---- The loop ----------------------------------------------------------- */
 
 static double progress(const ems_training *t)
 {
@@ -466,7 +466,7 @@ int ems_train_music(const ems_train_options *options, const ems_run *run,
     return code;
 }
 
-/* ---- Measuring ------------------------------------------------------------------------------ */
+/* ---- Measuring ---------------------------------------------------------- */
 
 static void fill_random(ems_training *t, size_t length)
 {

@@ -1,5 +1,5 @@
-/* train_sample.h - training excerpts from a token file (facts: thesis
- * 2602.07063, "Sample cutting"; docs/TRAINING.md). */
+/* train_sample.h - training excerpts from a token file, cut as in EMSYNC's
+ * training (thesis 2602.07063). */
 #ifndef EMS_TRAIN_SAMPLE_H
 #define EMS_TRAIN_SAMPLE_H
 #include "base/error.h"

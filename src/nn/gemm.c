@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdatomic.h>
 
-/* ---- The oracle: the shortest code that states the arithmetic ---------- */
+/* ---- The oracle: the shortest code that states the arithmetic ----------- */
 
 static float ref_operand(float x, int flags)
 {
@@ -57,7 +57,7 @@ static void ref_pack(float *data, const float *b, size_t b_row, size_t b_col,
 
 const ems_gemm_kernel ems_gemm_ref = {1, 1, 1, ref_one, ref_pack};
 
-/* ---- Choice of a kernel --------------------------------------------------- */
+/* ---- Choice of a kernel ------------------------------------------------- */
 
 static const ems_gemm_kernel *kernel(ems_cpu_level level, int flags)
 {
@@ -98,7 +98,7 @@ ems_packed ems_gemm_pack(ems_cpu_level level, float *data, const float *b,
     return (ems_packed){data, k, n, 0};
 }
 
-/* ---- On all threads -------------------------------------------------------- */
+/* ---- On all threads ----------------------------------------------------- */
 
 enum { SHARED = 1 << 20 };
 

@@ -80,7 +80,7 @@ static void rig_free(rig *r)
     ems_free(r);
 }
 
-/* ---- The reference ---------------------------------------------------------- */
+/* ---- The reference ------------------------------------------------------ */
 
 static void count_tensor(void *user, const char *tensor, double error)
 {
@@ -145,7 +145,7 @@ static void wrong_reference_is_found(void **state)
                      EMS_EFORMAT);
 }
 
-/* ---- Differences -------------------------------------------------------------- */
+/* ---- Differences -------------------------------------------------------- */
 
 static double loss_at(rig *r, uint64_t step)
 {
@@ -228,7 +228,7 @@ static void gradient_is_the_slope(void **state)
     }
 }
 
-/* ---- Sameness -------------------------------------------------------------------- */
+/* ---- Sameness ----------------------------------------------------------- */
 
 static void same_gradients(ems_cpu_level level, int threads, const rig *want)
 {

@@ -15,7 +15,7 @@
 #define SOLO EMS_SCRATCH "/solo.tok"
 #define OUT EMS_SCRATCH "/train.out"
 
-/* ---- A small data set: a chord every two seconds ------------------------------ */
+/* ---- A small data set: a chord every two seconds ------------------------ */
 
 enum { PHRASE = 8, PHRASES = 60, LONG = PHRASE * PHRASES };
 
@@ -102,7 +102,7 @@ static void write_data(const char *path, int pieces)
     fclose(w.file);
 }
 
-/* ---- Excerpts -------------------------------------------------------------------- */
+/* ---- Excerpts ----------------------------------------------------------- */
 
 enum { LENGTH = 100, SAMPLES = 4000 };
 
@@ -218,7 +218,7 @@ static void excerpts_follow_the_rules(void **state)
     ems_dataset_close(d);
 }
 
-/* ---- Training ---------------------------------------------------------------------- */
+/* ---- Training ----------------------------------------------------------- */
 
 typedef struct watch {
     double stop_at;  /* progress; 0: never */
