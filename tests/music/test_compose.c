@@ -110,7 +110,8 @@ static void test_hits(void **state)
     ems_piece_free(p);
 }
 
-/* The same notes from every thread count, compiler and vector width. */
+/* The same notes from every thread count, compiler and vector width. The hash
+ * changes whenever the rules of composing do. */
 static void test_same_notes(void **state)
 {
     (void)state;
@@ -120,7 +121,7 @@ static void test_same_notes(void **state)
         hash_notes(p, hash);
         ems_piece_free(p);
         if (ems_cpu_best() != EMS_CPU_BASE)
-            assert_string_equal(hash, "5fffef208708c0b8");
+            assert_string_equal(hash, "645f47b67bc49b4f");
     }
     setenv("EMSYNC_CPU", "ref", 1);
     ems_piece *p = compose(9, EMS_SYNC_EXACT, 5, 0, 1);

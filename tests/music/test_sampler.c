@@ -28,7 +28,7 @@ static int survivors(const float *logits, double temperature, double top_p)
 }
 
 /* 0.4, 0.3, 0.2, 0.1: just above p = 0.7 the first two stay, their sum being
- * 0.7; at 0.69 the second crosses and goes; at 0.3 the first stays all the same. */
+ * 0.7; at 0.69 the second crosses and goes; at 0.3 the first stays. */
 static void test_nucleus(void **state)
 {
     (void)state;
