@@ -98,7 +98,7 @@ static double first_click(void)
     return (double)at / EMS_MEDIA_RATE;
 }
 
-/* ---- Scene scores: what the ffmpeg program prints ----------------------- */
+/* ---- Scene scores: what the ffmpeg program prints ---- */
 
 static void compare_with_ffmpeg(const char *path)
 {
@@ -189,7 +189,7 @@ static void cuts_are_found_when_the_size_changes(void **state)
     assert_int_equal(s->frames, 50);
 }
 
-/* ---- Times --------------------------------------------------------------- */
+/* ---- Times ---- */
 
 static void times_and_durations(void **state)
 {
@@ -239,7 +239,7 @@ static void rotation_is_told(void **state)
     assert_int_equal(s->info.rotation, 270);
 }
 
-/* ---- Sound ----------------------------------------------------------------- */
+/* ---- Sound ---- */
 
 static void sound_is_aligned_with_the_first_frame(void **state)
 {
@@ -308,7 +308,7 @@ static void halves_are_optional(void **state)
     assert_true(s->samples > 40000);
 }
 
-/* ---- Thumbs ------------------------------------------------------------------ */
+/* ---- Thumbs ---- */
 
 static void thumbs_come_regularly_and_at_cuts(void **state)
 {
@@ -330,7 +330,7 @@ static void thumbs_come_regularly_and_at_cuts(void **state)
         }
 }
 
-/* ---- Names and hostile files ---------------------------------------------- */
+/* ---- Names and hostile files ---- */
 
 static void names_are_only_names(void **state)
 {
@@ -494,7 +494,7 @@ static void mutations_are_survived(void **state)
     }
 }
 
-/* ---- Being called ------------------------------------------------------------ */
+/* ---- Being called ---- */
 
 static int open_files(void)
 {

@@ -232,7 +232,7 @@ static void containers_get_their_codecs(void **state)
     free(data);
 }
 
-/* ---- A file with everything ------------------------------------------------ */
+/* ---- A file with everything ---- */
 
 static const char *rich(void)
 {
@@ -314,7 +314,7 @@ static void the_mix_takes_the_place_of_the_default(void **state)
     expect(out, "v", "chapter_tags=title", "One\nTwo\n");
 }
 
-/* ---- How the mix sounds --------------------------------------------------- */
+/* ---- How the mix sounds ---- */
 
 static double level(const sound *s, size_t from, size_t to)
 {
@@ -401,7 +401,7 @@ static void same_input_gives_same_bytes(void **state)
     }
 }
 
-/* ---- What is refused, and what then is left behind -------------------------- */
+/* ---- What is refused, and what then is left behind ---- */
 
 static void refuse(const char *video, const char *wav, const char *out,
                    ems_code want, const char *word)
