@@ -120,7 +120,8 @@ static int note_banned(const ems_guide *g, int token)
     const int k = ems_note_pitch(token) - EMS_LOW_PITCH;
     const double start = g->start[f][k];
     if (ems_note_is_on(token))
-        return start >= g->cursor || g->ons >= EMS_GUIDE_CROWD;
+        return start >= g->cursor || g->ons >= EMS_GUIDE_CROWD ||
+               g->part[f] >= EMS_GUIDE_PART;
     if (g->older[f][k] >= 0)
         return 0; /* the restruck note's OFF */
     return start < 0 || start >= g->cursor;
@@ -214,6 +215,7 @@ static void step_on(ems_guide *g, int f, int k)
         g->sounding += f != EMS_DRUMS;
     *start = g->cursor;
     g->ons++;
+    g->part[f]++;
     g->silent_since = g->cursor;
     if (f != EMS_DRUMS)
         g->pitched++;
@@ -244,6 +246,7 @@ static void step_shift(ems_guide *g, int token)
 {
     g->cursor += EMS_TICK * ems_shift_ticks(token);
     g->bars = g->calls = g->ons = 0;
+    memset(g->part, 0, sizeof g->part);
     forget_older(g);
     g->phase = EMS_GUIDE_FREE;
     land(g);

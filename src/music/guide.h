@@ -16,14 +16,15 @@
  *    length; <BAR> and <CHORD> once a moment;
  * 2. a pitch held for LONGEST seconds is released;
  * 3. no more than SILENCE seconds without any sound;
- * 4. at most CROWD note-ONs in one moment;
+ * 4. at most CROWD note-ONs in one moment, PART of them of one family;
  * 5. no <CHORD> in the last second, no <BAR> in the last half second before a
  *    hit, which brings its own. */
 #ifndef EMS_GUIDE_H
 #define EMS_GUIDE_H
 #include "music/vocab.h"
 
-enum { EMS_GUIDE_CHORD = 3, EMS_GUIDE_CROWD = 16 };
+enum { EMS_GUIDE_CHORD = 3, EMS_GUIDE_CROWD = 12,
+       EMS_GUIDE_PART = 5 };
 #define EMS_GUIDE_CHORD_SHARE 0.02
 #define EMS_GUIDE_LONGEST 8.0
 #define EMS_GUIDE_SILENCE 1.5
@@ -50,6 +51,7 @@ typedef struct ems_guide {
     double cursor;
     double silent_since; /* last moment with sound */
     int bars, calls, ons; /* <BAR>, <CHORD>, note-ONs in this moment */
+    int part[EMS_FAMILIES]; /* the note-ONs by family */
     int chord_notes, pitched; /* ONs since the hit's <CHORD> */
     int sounding;        /* pitches that sound, drums not counted */
     double start[EMS_FAMILIES][EMS_PITCHES]; /* < 0: silent */
