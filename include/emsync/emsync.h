@@ -322,7 +322,8 @@ typedef struct ems_train_options {
     const char *out;         /* weights; out.ckpt holds the optimiser */
     int resume;              /* nonzero: go on from out.ckpt */
     int batch, steps;        /* sequences per step; steps in all */
-    double minutes;          /* stop after this time; 0: no limit */
+    double minutes;          /* stop when training has taken this long in
+                                all, resumes included; 0: no limit */
     double lr, warmup, weight_decay, clip, dropout;
     double lr_end;           /* share of lr left at the end: a half cosine
                                 over `steps`, or over `minutes` if they come
@@ -333,7 +334,11 @@ typedef struct ems_train_options {
 } ems_train_options;
 
 EMS_API ems_train_options ems_train_defaults(void);
-/* Progress goes to the log callback and, one line a step, to out.log. */
+/* Progress goes to the log callback and to out.log, a line every ten steps.
+ * `out` always holds the weights with the lowest held-out loss so far. Equal
+ * options give equal weights, also when training is cut short and resumed
+ * (unless `minutes` ends it). A loss that is not finite ends the call with
+ * EMS_EINTERNAL; a full disk does not, as long as a later write succeeds. */
 EMS_API int ems_train_music(const ems_train_options *options,
                             const ems_run *run, ems_error *err);
 

@@ -118,10 +118,10 @@ static int open_engine(ems_training *t, ems_error *err)
     const ems_graph_options o = graph_options(&t->o);
     t->pool = ems_pool_new(ems_run_threads(t->run), err);
     if (!t->pool)
-        return EMS_ENOMEM;
+        return err->code;
     t->graph = ems_graph_new(&o, level, t->pool, err);
     if (!t->graph)
-        return EMS_ENOMEM;
+        return err->code;
     t->optim.ops = ems_ops_get(level);
     t->optim.pool = t->pool;
     return open_memory(t, err);

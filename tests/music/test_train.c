@@ -479,10 +479,13 @@ static void dry_run_and_bench(void **state)
     unlink(OUT ".dry.log");
     must(train(&o, 0, 0, &err), &err);
     assert_int_not_equal(access(OUT ".dry.log", R_OK), 0);
-    const ems_bench_options b = {.shape = o.shape, .batch = 2};
+    ems_bench_options b = {.shape = o.shape, .batch = 2};
     double speed = 0;
     must(ems_bench_train(&b, &speed, NULL, &err), &err);
     assert_true(speed > 0);
+    b.precision = EMS_INT8;
+    assert_int_equal(ems_bench_train(&b, &speed, NULL, &err),
+                     EMS_EUNSUPPORTED);
 }
 
 static void memory_can_run_out(void **state)
