@@ -36,7 +36,7 @@ void *ems_alloc_aligned(size_t count, size_t size)
     if (must_fail() || (size && count > (SIZE_MAX - 63) / size))
         return NULL;
     /* Large blocks get large pages where the system has them: what is
-     * streamed through then misses the page tables less (training: 1.3x). */
+     * streamed through then misses the page tables less. */
     const size_t unit = count * size >= LARGE ? LARGE_PAGE : 64;
     if (count * size > SIZE_MAX - unit)
         return NULL;

@@ -6,6 +6,7 @@
 #include "music/key.h"
 #include "music/metre.h"
 #include "music/model_io.h"
+#include "music/piece_midi.h"
 #include "music/plan.h"
 #include "music/sampler.h"
 #include "music/tokens.h"
@@ -329,6 +330,29 @@ static int add_markers(composer *c)
     return code;
 }
 
+/* Through the bytes of its file and back: what is rendered and reported is
+ * what a DAW will open, ticks and all. */
+static int settle(composer *c)
+{
+    uint8_t *data = NULL;
+    size_t size = 0;
+    int code = ems_piece_to_midi(c->piece, &data, &size, c->err);
+    if (code < 0)
+        return code;
+    ems_midi m = {0};
+    code = ems_midi_parse(&m, data, size, "the composed score", c->err);
+    ems_piece *piece =
+        code < 0 ? NULL
+                 : ems_piece_from_midi(&m, "the composed score", c->err);
+    ems_midi_clear(&m);
+    ems_free(data);
+    if (!piece)
+        return c->err->code;
+    ems_piece_free(c->piece);
+    c->piece = piece;
+    return EMS_OK;
+}
+
 static int finish(composer *c)
 {
     char hash[17];
@@ -347,7 +371,7 @@ static int finish(composer *c)
              "emsync %s, seed %llu, plan %s", EMS_VERSION,
              (unsigned long long)c->plan->seed, hash);
     ems_progress(c->run, "compose", 1);
-    return EMS_OK;
+    return settle(c);
 }
 
 ems_piece *ems_compose(const ems_plan *plan,

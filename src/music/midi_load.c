@@ -122,6 +122,16 @@ static int load_texts(ems_piece *p, const ems_midi *m, ems_error *err)
     return EMS_OK;
 }
 
+/* The last tick may lie a little after the film's exact end. */
+static void end_in_time(ems_piece *p)
+{
+    for (size_t i = 0; i < p->note_count; i++) {
+        ems_note *n = &p->notes[i];
+        if (n->start < p->duration && n->start + n->length > p->duration)
+            n->length = p->duration - n->start;
+    }
+}
+
 ems_piece *ems_piece_from_midi(const ems_midi *m, const char *name,
                                ems_error *err)
 {
@@ -137,6 +147,7 @@ ems_piece *ems_piece_from_midi(const ems_midi *m, const char *name,
         code = load_bars(p, m, err);
     if (code == EMS_OK)
         code = load_texts(p, m, err);
+    end_in_time(p);
     if (m->key_count) {
         p->key_sharps = m->keys[0].sharps;
         p->key_minor = m->keys[0].minor;

@@ -79,7 +79,8 @@ static void hash_notes(const ems_piece *p, char out[65])
         snprintf(out + 2 * i, 3, "%02x", digest[i]);
 }
 
-/* Every hit has an onset at its very time that is no drum. */
+/* Every hit has an onset within a millisecond, half a MIDI tick or so, that is
+ * no drum. */
 static void test_hits(void **state)
 {
     (void)state;
@@ -89,19 +90,19 @@ static void test_hits(void **state)
     for (size_t h = 0; h < plan->hit_count; h++) {
         int met = 0;
         for (size_t i = 0; i < p->note_count; i++)
-            met += p->notes[i].start == plan->hits[h] &&
+            met += fabs(p->notes[i].start - plan->hits[h]) < 0.001 &&
                    p->notes[i].family != EMS_DRUMS;
         assert_true(met > 0);
     }
     /* The ending: nothing begins after its chord, which stands to the end. */
-    const double ending = 12 - 2.5;
+    const double ending = 12 - 2.5, tick = 0.002;
     int held = 0;
     for (size_t i = 0; i < p->note_count; i++) {
         const ems_note *n = &p->notes[i];
-        assert_true(n->start <= ending && n->length > 0);
+        assert_true(n->start <= ending + tick && n->length > 0);
         assert_true(n->start + n->length <= 12 + 1e-9);
-        held += n->start == ending && n->family != EMS_DRUMS &&
-                fabs(n->start + n->length - 12) < 1e-9;
+        held += fabs(n->start - ending) < tick && n->family != EMS_DRUMS &&
+                fabs(n->start + n->length - 12) < tick;
     }
     assert_true(held > 0);
     assert_true(p->bar_count > 3);
@@ -121,7 +122,7 @@ static void test_same_notes(void **state)
         hash_notes(p, hash);
         ems_piece_free(p);
         if (ems_cpu_best() != EMS_CPU_BASE)
-            assert_string_equal(hash, "113e5b036fec6854");
+            assert_string_equal(hash, "e3ce41e5f79d7463");
     }
     setenv("EMSYNC_CPU", "ref", 1);
     ems_piece *p = compose(9, EMS_SYNC_EXACT, 5, 0, 1);
