@@ -107,6 +107,8 @@ static int load_texts(ems_piece *p, const ems_midi *m, ems_error *err)
 {
     for (size_t i = 0; i < m->text_count; i++) {
         const ems_midi_text *t = &m->text_events[i];
+        if (t->length == 0) /* and `texts` may be NULL */
+            continue;
         const char *text = m->texts + t->at;
         const size_t n = strlen(EMS_DURATION_TEXT);
         if (t->kind == EMS_MIDI_MARKER) {
