@@ -1,15 +1,50 @@
 #include "music/guide.h"
 
+#include "base/exact.h"
 #include "music/sampler.h"
 
 #include <string.h>
 
 static const double NO_CALL = 1.0, NO_BAR = 0.5; /* seconds before a hit */
 static const double NEVER = -1;
+static const double KEY_MEMORY = 8;   /* seconds */
+static const double KEY_NOTES = 10;   /* make a key, if ... */
+static const double KEY_SHARE = 0.7;  /* ... so many lie in one */
+static const double KEY_AFTER_HIT = 0.25; /* of it is kept */
+enum { ANY_PITCH = 0xfff, MAJOR = 0xab5 }; /* bits 0 2 4 5 7 9 11 */
 
 static double to_hit(const ems_guide *g)
 {
     return g->next < g->hits ? g->hit[g->next] - g->cursor : 1e9;
+}
+
+/* The seven pitches that most of the recent notes lie in. */
+static unsigned scale_of(const double pitch_class[12])
+{
+    double total = 0, most = 0;
+    unsigned best = ANY_PITCH;
+    for (int i = 0; i < 12; i++)
+        total += pitch_class[i];
+    for (int root = 0; root < 12; root++) {
+        const unsigned scale =
+            (unsigned)(MAJOR << root | MAJOR >> (12 - root)) & ANY_PITCH;
+        double sum = 0;
+        for (int i = 0; i < 12; i++)
+            sum += scale >> i & 1 ? pitch_class[i] : 0;
+        if (sum > most) {
+            most = sum;
+            best = scale;
+        }
+    }
+    return total >= KEY_NOTES && most >= KEY_SHARE * total ? best : ANY_PITCH;
+}
+
+static void fade(ems_guide *g, double seconds)
+{
+    g->recent *= ems_exact_exp(-seconds);
+    const double kept = ems_exact_exp(-seconds / KEY_MEMORY);
+    for (int i = 0; i < 12; i++)
+        g->pitch_class[i] *= kept;
 }
 
 static double to_line(const ems_guide *g)
@@ -34,6 +69,8 @@ static void land(ems_guide *g)
     while (to_hit(g) < EMS_TICK) {
         g->cursor = g->hit[g->next++];
         g->phase = EMS_GUIDE_BAR;
+        for (int i = 0; i < 12; i++)
+            g->pitch_class[i] *= KEY_AFTER_HIT;
     }
     while (to_line(g) < EMS_TICK)
         g->next_line++;
@@ -49,7 +86,8 @@ void ems_guide_bars(ems_guide *g, const double *line, size_t lines)
 
 void ems_guide_start(ems_guide *g, const double *hit, size_t hits, int ending)
 {
-    *g = (ems_guide){.hit = hit, .hits = hits, .ending = ending};
+    *g = (ems_guide){.hit = hit, .hits = hits, .ending = ending,
+                     .scale = ANY_PITCH};
     for (int f = 0; f < EMS_FAMILIES; f++)
         for (int k = 0; k < EMS_PITCHES; k++)
             g->start[f][k] = g->older[f][k] = NEVER;
@@ -121,7 +159,10 @@ static int note_banned(const ems_guide *g, int token)
     const double start = g->start[f][k];
     if (ems_note_is_on(token))
         return start >= g->cursor || g->ons >= EMS_GUIDE_CROWD ||
-               g->part[f] >= EMS_GUIDE_PART;
+               g->part[f] >= EMS_GUIDE_PART ||
+               (g->phase == EMS_GUIDE_FREE && g->recent >= EMS_GUIDE_RUSH) ||
+               (f != EMS_DRUMS &&
+                !(g->scale >> ems_note_pitch(token) % 12 & 1));
     if (g->older[f][k] >= 0)
         return 0; /* the restruck note's OFF */
     return start < 0 || start >= g->cursor;
@@ -216,6 +257,9 @@ static void step_on(ems_guide *g, int f, int k)
     *start = g->cursor;
     g->ons++;
     g->part[f]++;
+    g->recent++;
+    if (f != EMS_DRUMS)
+        g->pitch_class[(EMS_LOW_PITCH + k) % 12]++;
     g->silent_since = g->cursor;
     if (f != EMS_DRUMS)
         g->pitched++;
@@ -245,11 +289,13 @@ static void forget_older(ems_guide *g)
 static void step_shift(ems_guide *g, int token)
 {
     g->cursor += EMS_TICK * ems_shift_ticks(token);
+    fade(g, EMS_TICK * ems_shift_ticks(token));
     g->bars = g->calls = g->ons = 0;
     memset(g->part, 0, sizeof g->part);
     forget_older(g);
     g->phase = EMS_GUIDE_FREE;
     land(g);
+    g->scale = scale_of(g->pitch_class);
     if (g->sounding)
         g->silent_since = g->cursor;
 }

@@ -17,7 +17,10 @@
  * 2. a pitch held for LONGEST seconds is released;
  * 3. no more than SILENCE seconds without any sound;
  * 4. at most CROWD note-ONs in one moment, PART of them of one family;
- * 5. no <CHORD> in the last second, no <BAR> in the last half second before a
+ * 5. about RUSH note-ONs a second, except at hits;
+ * 6. once a few notes have made a key, new notes keep to its seven pitches; at
+ *    a hit most of it is forgotten, so that a scene may bring its own key;
+ * 7. no <CHORD> in the last second, no <BAR> in the last half second before a
  *    hit, which brings its own. */
 #ifndef EMS_GUIDE_H
 #define EMS_GUIDE_H
@@ -26,6 +29,7 @@
 enum { EMS_GUIDE_CHORD = 3, EMS_GUIDE_CROWD = 12,
        EMS_GUIDE_PART = 5 };
 #define EMS_GUIDE_CHORD_SHARE 0.02
+#define EMS_GUIDE_RUSH 20.0
 #define EMS_GUIDE_LONGEST 8.0
 #define EMS_GUIDE_SILENCE 1.5
 
@@ -53,6 +57,9 @@ typedef struct ems_guide {
     int bars, calls, ons; /* <BAR>, <CHORD>, note-ONs in this moment */
     int part[EMS_FAMILIES]; /* the note-ONs by family */
     int chord_notes, pitched; /* ONs since the hit's <CHORD> */
+    double recent;       /* note-ONs, fading with a second */
+    double pitch_class[12]; /* the same but drums, fading with KEY_MEMORY */
+    unsigned scale;      /* a bit for each pitch class that may be struck */
     int sounding;        /* pitches that sound, drums not counted */
     double start[EMS_FAMILIES][EMS_PITCHES]; /* < 0: silent */
     double older[EMS_FAMILIES][EMS_PITCHES]; /* a restruck note's first
