@@ -19,7 +19,7 @@ enum { EMS_THUMB_W = 64, EMS_THUMB_H = 36, EMS_MEDIA_RATE = 22050 };
 
 typedef struct ems_frame {
     double time;        /* seconds from the first frame */
-    double scene_score; /* facts section 3.2; 0 for the first frame */
+    double scene_score; /* docs/MODEL.md 1; 0 for the first frame */
     double mafd;        /* mean absolute luma difference, 0..255 */
     const uint8_t *rgb; /* EMS_THUMB_H rows of EMS_THUMB_W RGB pixels (area
                            averaged), or NULL: only some frames carry one */

@@ -222,7 +222,7 @@ static int refill(composer *c)
                             c->count + 1, c->err);
 }
 
-/* Bookkeeping of facts 2.4, then the decoder. */
+/* Bookkeeping of docs/MODEL.md 2.5, then the decoder. */
 static int take_token(composer *c, int token)
 {
     float left = ems_boundaries_step(&c->bounds, token);

@@ -21,7 +21,7 @@ static int float_order(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Arousal is notes per second and instrument (facts 5.3), Tukey's fences and
+/* Arousal is notes per second and instrument (Sulun et al. 2022), Tukey's fences and
  * min-max to [-1,1] over the collection. Collections of one file get 0. */
 int ems_build_arousal(ems_build *b, ems_error *err)
 {

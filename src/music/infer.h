@@ -2,7 +2,7 @@
  *
  * Positions: 0 valence, 1 arousal, 2 the instrument-count token, then song
  * tokens; at most context_len. Beside every token goes the time in seconds
- * from the cursor after it to the next boundary (facts section 2). */
+ * from the cursor after it to the next boundary (docs/MODEL.md 2). */
 #ifndef EMS_INFER_H
 #define EMS_INFER_H
 #include "base/pool.h"

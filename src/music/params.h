@@ -99,6 +99,6 @@ void ems_params_place(ems_params *p, const ems_model_shape *shape,
 void ems_params_each(const ems_model_shape *shape,
                      void (*visit)(void *user, const ems_tensor *t),
                      void *user);
-/* The paper's initialisation (facts/emsync section 2), from a seed. */
+/* The paper's initialisation (docs/MODEL.md 2.4), from a seed. */
 void ems_params_init(ems_params *p, uint64_t seed);
 #endif

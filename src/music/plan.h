@@ -29,7 +29,7 @@ ems_plan *ems_plan_from(double duration, double fps, const ems_cut *cuts,
 /* plan.json from memory; `name` stands for the file in errors. */
 ems_plan *ems_plan_parse(const char *data, size_t size, const char *name,
                          ems_error *err);
-/* EMSYNC's thinning (facts section 3.4): keep the first, then each that comes
+/* EMSYNC's thinning (docs/MODEL.md 1): keep the first, then each that comes
  * >= gap after the last kept one. Writes at most `count` times to `kept`
  * (may be `times`); returns how many. */
 size_t ems_thin(double *kept, const double *times, size_t count, double gap);

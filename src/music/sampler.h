@@ -1,5 +1,5 @@
 /* sampler.h - from logits to the next token, and the seconds to the next
- * boundary: EMSYNC's inference loop (facts section 2.4), to the letter. Double
+ * boundary: EMSYNC's inference loop (docs/MODEL.md 2.5), to the letter. Double
  * arithmetic of base/exact.h and a total order: equal logits give equal tokens
  * everywhere. */
 #ifndef EMS_SAMPLER_H

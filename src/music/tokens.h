@@ -1,4 +1,4 @@
-/* tokens.h - music to EMSYNC's events and back (vocab.h; facts 2.1-2.4, 5.2).
+/* tokens.h - music to EMSYNC's events and back (vocab.h; docs/MODEL.md 2).
  *
  * Times are rounded to the grid of 8 ms once, from the true time, so that no
  * error adds up: decoded notes lie within 4 ms of the written ones. (The

@@ -1,4 +1,4 @@
-/* vocab.h - the 1011 tokens of EMSYNC (thesis 2602.07063; facts section 2.1).
+/* vocab.h - the 1011 tokens of EMSYNC (docs/MODEL.md 2.1).
  *
  *     0 PAD   1 START   2 BAR   3 CHORD
  *     4..128     TIMESHIFT k: k ticks of 8 ms, k = 1..125, id = 3 + k

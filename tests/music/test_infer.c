@@ -36,7 +36,7 @@ static void make_song(uint16_t *tokens, float *seconds)
     seconds[0] = seconds[1];
 }
 
-/* ---- The model, written down as the facts state it, in double ------------ */
+/* ---- The model, written down as docs/MODEL.md states it, in double ------------ */
 
 static void linear(double *y, const float *w, const float *b, const double *x,
                    int n, int k)

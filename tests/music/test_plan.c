@@ -26,7 +26,7 @@ static void expect_hits(const ems_plan *p, const double *want, size_t n)
         assert_true(hits[i] == want[i]);
 }
 
-/* facts section 3: the authors' sample film */
+/* docs/MODEL.md 1: the authors' sample film */
 static void thinning_matches_the_paper(void **state)
 {
     (void)state;

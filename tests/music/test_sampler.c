@@ -1,4 +1,4 @@
-/* Each rule of facts 2.4 with numbers worked out by hand. */
+/* Each rule of docs/MODEL.md 2.5 with numbers worked out by hand. */
 #include "ems_test.h"
 
 #include "music/sampler.h"

@@ -48,7 +48,7 @@ static void expect(const ems_tokens *t, const int *want, size_t count)
 
 static void test_ids(void **state)
 {
-    (void)state; /* check values of facts, section 11 */
+    (void)state; /* check values: ids of known tokens */
     assert_int_equal(EMS_SHIFT_BASE + 125, 128);
     assert_int_equal(ems_note_token(EMS_PIANO, 60, 1), 784);
     assert_int_equal(ems_note_token(EMS_DRUMS, 36, 0), 320);
