@@ -68,6 +68,10 @@ works "0.3 s" short-out.mp4 score short.mp4 -o short-out.mp4
 ok "0.3 s: length" close_to "$(seconds_of short-out.mp4)" "$(seconds_of short.mp4)" 0.05
 ffmpeg -v error -y -f lavfi -i testsrc2=s=160x120:r=24:d=1 -frames:v 1 -c:v mpeg4 one.mp4
 works "one frame" one-out.mp4 score one.mp4 -o one-out.mp4
+ffmpeg -v error -y -f lavfi -i testsrc2=s=64x48:r=1:d=7200 -c:v mpeg4 long.mp4
+works "two hours: analysis" long.json analyze long.mp4 -o long.json
+ok "two hours: length" grep -q '"duration": 7200' long.json
+works "two hours: plan" long-plan.json plan long.json -o long-plan.json
 ffmpeg -v error -y -i good.mp4 -an -c copy mute.mp4
 works "no sound" mute-out.mp4 score mute.mp4 -o mute-out.mp4
 ffmpeg -v error -y -i good.mp4 -vn sound.m4a
