@@ -100,9 +100,11 @@ static ems_skip song_to_tokens(job *j, const ems_midi *m)
     int code = ems_song_from_midi(&song, m, j->file->path, &j->error);
     if (code == EMS_OK)
         code = ems_song_tidy(&song, &j->error);
-    if (code < 0)
+    if (code < 0) {
+        ems_song_clear(&song);
         return skip_of(code, has_usable_note(m) ? EMS_SKIP_ODD_BARS
                                                 : EMS_SKIP_NO_NOTES, j);
+    }
     ems_skip skip = EMS_KEPT;
     if (song.end * EMS_TICK < SHORTEST_PIECE) {
         skip = EMS_SKIP_SHORT;
