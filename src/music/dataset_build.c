@@ -14,7 +14,6 @@
 enum {
     BATCH = 64, /* files in memory at a time */
     MAX_PIECE_TOKENS = 1 << 22, TOLD_FILES = 20,
-    LABELLED_WEIGHT = 2, /* EMSYNC's labeled_multiplier */
 };
 #define SHORTEST_PIECE 8.0 /* seconds */
 
@@ -168,18 +167,36 @@ static int see(builder *b, uint64_t hash)
     return 0;
 }
 
+static int keep_name(ems_build *b, const char *name)
+{
+    const size_t n = strlen(name) + 1;
+    if (ems_reserve((void *)&b->names, &b->names_capacity, b->names_size + n,
+                    1) < 0)
+        return -1;
+    memcpy(b->names + b->names_size, name, n);
+    b->names_size += n;
+    return 0;
+}
+
 static int keep(builder *b, const job *j, ems_error *err)
 {
     ems_build *build = &b->build;
     const ems_tokens *t = &j->tokens;
+    const uint32_t name = (uint32_t)build->names_size;
     if (ems_reserve((void *)&build->pieces, &build->capacity,
                     build->count + 1, sizeof *build->pieces) < 0 ||
         ems_reserve((void *)&build->bars, &build->bar_capacity,
                     build->bar_count + t->bar_count,
-                    sizeof *build->bars) < 0)
+                    sizeof *build->bars) < 0 ||
+        ems_reserve((void *)&build->affect, &build->affect_capacity,
+                    2 * (build->bar_count + t->bar_count),
+                    sizeof *build->affect) < 0 ||
+        keep_name(build, j->file->path + j->file->relative) < 0)
         return ems_out_of_memory(err);
     ems_built_piece *p = &build->pieces[build->count++];
     *p = j->piece;
+    p->name = name;
+    p->song = (uint32_t)(build->count - 1);
     p->first_token = build->token_count;
     p->first_bar = build->bar_count;
     p->tokens = (uint32_t)t->count;
@@ -189,6 +206,8 @@ static int keep(builder *b, const job *j, ems_error *err)
     p->held_out = (double)(p->hash >> 11) * 0x1p-53 < b->held_out;
     memcpy(build->bars + build->bar_count, t->bars,
            t->bar_count * sizeof *t->bars);
+    for (size_t i = 0; i < 2 * t->bar_count; i++)
+        build->affect[2 * build->bar_count + i] = NAN;
     build->bar_count += t->bar_count;
     build->token_count += t->count;
     if (fwrite(t->tokens, sizeof *t->tokens, t->count, b->spool.file) !=
@@ -245,89 +264,6 @@ static int read_files(builder *b, ems_error *err)
     }
     ems_pool_free(pool);
     return code;
-}
-
-/* ---- The file (dataset.h) ---- */
-
-static void put32(uint8_t *at, uint32_t v)
-{
-    for (int i = 0; i < 4; i++)
-        at[i] = (uint8_t)(v >> 8 * i);
-}
-
-static void put64(uint8_t *at, uint64_t v)
-{
-    put32(at, (uint32_t)v);
-    put32(at + 4, (uint32_t)(v >> 32));
-}
-
-static void put_float(uint8_t *at, float v)
-{
-    uint32_t bits;
-    memcpy(&bits, &v, sizeof bits);
-    put32(at, bits);
-}
-
-static void write_piece(FILE *f, const ems_built_piece *p)
-{
-    uint8_t row[EMS_DATASET_PIECE] = {0};
-    put64(row, p->first_token);
-    put64(row + 8, p->first_bar);
-    put32(row + 16, p->tokens);
-    put32(row + 20, p->bars);
-    put_float(row + 24, p->valence);
-    put_float(row + 28, p->arousal);
-    put_float(row + 32, p->labelled ? LABELLED_WEIGHT : 1);
-    row[36] = (uint8_t)__builtin_popcount(p->families);
-    row[37] = p->held_out;
-    fwrite(row, 1, sizeof row, f);
-}
-
-static int copy_tokens(FILE *to, FILE *from, uint64_t bytes)
-{
-    uint8_t block[1 << 14];
-    rewind(from);
-    while (bytes > 0) {
-        const size_t want = bytes < sizeof block ? (size_t)bytes
-                                                 : sizeof block;
-        if (fread(block, 1, want, from) != want ||
-            fwrite(block, 1, want, to) != want)
-            return -1;
-        bytes -= want;
-    }
-    return 0;
-}
-
-static int write_file(builder *b, ems_error *err)
-{
-    const ems_build *d = &b->build;
-    FILE *f = b->out.file;
-    const uint64_t pieces_at = EMS_DATASET_HEADER;
-    const uint64_t bars_at = pieces_at + d->count * EMS_DATASET_PIECE;
-    const uint64_t bars_end = bars_at + d->bar_count * 4;
-    const uint64_t tokens_at = (bars_end + 7) & ~(uint64_t)7;
-    uint8_t header[EMS_DATASET_HEADER] = EMS_DATASET_MAGIC;
-    put32(header + 8, EMS_DATASET_VERSION);
-    put32(header + 12, (uint32_t)d->count);
-    put64(header + 16, d->token_count);
-    put64(header + 24, d->bar_count);
-    put64(header + 32, pieces_at);
-    put64(header + 40, bars_at);
-    put64(header + 48, tokens_at);
-    fwrite(header, 1, sizeof header, f);
-    for (size_t i = 0; i < d->count; i++)
-        write_piece(f, &d->pieces[i]);
-    for (size_t i = 0; i < d->bar_count; i++) {
-        uint8_t bar[4];
-        put32(bar, d->bars[i]);
-        fwrite(bar, 1, sizeof bar, f);
-    }
-    fwrite("\0\0\0\0\0\0\0", 1, (size_t)(tokens_at - bars_end), f);
-    if (fflush(b->spool.file) != 0 ||
-        copy_tokens(f, b->spool.file, d->token_count * 2) < 0)
-        return ems_fail_errno(err, EMS_EIO, "cannot write \"%s\"",
-                              b->out.path);
-    return ems_output_commit(&b->out, err);
 }
 
 /* ---- The call ---- */
@@ -399,6 +335,8 @@ static void release(builder *b)
     ems_free(b->jobs);
     ems_free(b->build.pieces);
     ems_free(b->build.bars);
+    ems_free(b->build.affect);
+    ems_free(b->build.names);
 }
 
 int ems_dataset_build(const char *out, const ems_dataset_options *options,
@@ -414,7 +352,7 @@ int ems_dataset_build(const char *out, const ems_dataset_options *options,
     if (code == EMS_OK)
         code = ems_build_arousal(&b.build, err);
     if (code == EMS_OK)
-        code = write_file(&b, err);
+        code = ems_build_write(&b.build, &b.out, b.spool.file, err);
     if (code == EMS_OK)
         code = ems_build_report(&b.build, options->report, run, err);
     if (code == EMS_OK)

@@ -203,8 +203,8 @@ static void excerpt(const ems_sampler *s, const ems_dataset_piece *p,
         transpose(s->length, x->transpose, e);
     e->tokens[0] = instrument_token(s->length, e);
     memcpy(e->tokens + 1, e->targets, (s->length - 1) * sizeof *e->tokens);
-    e->conditions[0] = p->valence;
-    e->conditions[1] = p->arousal;
+    ems_dataset_affect(p, x->at, next - x->at, &e->conditions[0],
+                       &e->conditions[1]);
 }
 
 void ems_sample(const ems_sampler *s, ems_rng *rng, ems_excerpt *e)

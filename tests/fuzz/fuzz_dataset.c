@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -25,6 +26,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         for (size_t k = 0; k < p.token_count; k++)
             if (p.tokens[k] >= EMS_VOCAB)
                 abort();
+        float v, a;
+        ems_dataset_affect(&p, p.token_count / 3, p.token_count / 2, &v, &a);
+        if (v < -1 || v > 1 || a < -1 || a > 1 || strlen(p.name) > size)
+            abort();
         for (size_t k = 0; k < p.bar_count; k++)
             if (p.tokens[p.bars[k]] != EMS_BAR)
                 abort();

@@ -8,6 +8,7 @@
 #include "music/dataset.h"
 #include "music/labels.h"
 #include "music/piece_midi.h"
+#include "music/vocab.h"
 
 #include <math.h>
 #include <signal.h>
@@ -140,6 +141,8 @@ static void test_build(void **state)
     assert_int_equal(a.tokens[0], EMS_BAR);
     assert_int_equal(a.bar_count, 10); /* 20 s of 2 s */
     assert_int_equal(a.tokens[a.bars[9]], EMS_BAR);
+    assert_string_equal(b.name, "deep/er/b.MIDI");
+    assert_true(a.song != b.song);
     ems_dataset_close(d);
 
     json_t *report = ems_json_load(EMS_SCRATCH "/report.json", &err);
@@ -254,7 +257,7 @@ static void test_damaged(void **state)
     uint8_t *copy = ems_alloc(file.size, 1);
     memcpy(copy, file.data, file.size);
     size_t refused = 0;
-    for (size_t i = 0; i < 64 + 2 * 40; i++) {
+    for (size_t i = 0; i < EMS_DATASET_HEADER + 2 * EMS_DATASET_PIECE; i++) {
         copy[i] ^= 0xff;
         assert_int_equal(ems_file_write(OUT ".bad", copy, file.size, NULL),
                          0);
@@ -265,13 +268,56 @@ static void test_damaged(void **state)
         ems_dataset_close(d);
         copy[i] ^= 0xff;
     }
-    assert_true(refused > 64);
+    assert_true(refused > EMS_DATASET_HEADER);
     for (size_t n = 0; n < file.size; n += 37) {
         assert_int_equal(ems_file_write(OUT ".bad", copy, n, NULL), 0);
         assert_null(ems_dataset_open(OUT ".bad", NULL));
     }
     ems_free(copy);
     ems_bytes_unmap(&file);
+}
+
+/* Four bars of one second each, of which two have a valence. */
+static void test_affect(void **state)
+{
+    (void)state;
+    const uint16_t second = EMS_SHIFT_BASE + 125;
+    const uint16_t tokens[] = {EMS_BAR, second, EMS_BAR, second,
+                               EMS_BAR, second, second, EMS_BAR, second};
+    const uint32_t bars[] = {0, 2, 4, 7};
+    const float affect[] = {NAN, NAN, -0.5f, NAN, 0.5f, NAN, NAN, NAN};
+    const ems_dataset_piece p = {
+        .tokens = tokens, .token_count = 9, .bars = bars, .bar_count = 4,
+        .affect = affect, .valence = 0.9f, .arousal = -0.9f,
+    };
+    static const struct { size_t first, count; float want; } cases[] = {
+        {0, 9, 1.0f / 6}, {0, 2, 0.9f}, {2, 2, -0.5f}, {3, 3, 0},
+        {5, 2, 0.5f}, {7, 2, 0.9f}, {6, 3, 0.5f}, {0, 0, 0.9f},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        float v, a;
+        ems_dataset_affect(&p, cases[i].first, cases[i].count, &v, &a);
+        assert_float_equal(v, cases[i].want, 1e-6);
+        assert_float_equal(a, -0.9f, 0);
+    }
+}
+
+static void test_old_version(void **state)
+{
+    (void)state;
+    build(NULL, 1);
+    ems_bytes file;
+    assert_int_equal(ems_bytes_map(&file, OUT, 0, NULL), 0);
+    uint8_t *copy = ems_alloc(file.size, 1);
+    memcpy(copy, file.data, file.size);
+    copy[8] = 1;
+    assert_int_equal(ems_file_write(OUT ".bad", copy, file.size, NULL), 0);
+    ems_free(copy);
+    ems_bytes_unmap(&file);
+    ems_error err = {0};
+    assert_null(ems_dataset_open(OUT ".bad", &err));
+    assert_non_null(strstr(err.text, "version 1"));
+    assert_non_null(strstr(err.text, "build the data set anew"));
 }
 
 static void test_guess(void **state)
@@ -299,6 +345,8 @@ int main(void)
         cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_cancel_and_memory),
         cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_affect),
+        cmocka_unit_test(test_old_version),
         cmocka_unit_test(test_guess),
     };
     return cmocka_run_group_tests(tests, make_collection, NULL);

@@ -63,6 +63,8 @@ static void put_piece(writer *w, size_t phrases, float valence, int families,
     put(w->file, (uint64_t)families, 1);
     put(w->file, (uint64_t)held_out, 1);
     put(w->file, 0, 2);
+    put(w->file, w->bars, 4); /* any number of its own */
+    put(w->file, 0, 4);
     w->tokens += phrases * PHRASE;
     w->bars += phrases;
 }
@@ -81,17 +83,24 @@ static void write_data(const char *path, int pieces)
     put(w.file, (uint64_t)pieces, 4);
     put(w.file, n * PHRASE, 8);
     put(w.file, n, 8);
-    const uint64_t bars_at = 64 + (uint64_t)pieces * EMS_DATASET_PIECE;
-    put(w.file, 64, 8);
+    const uint64_t bars_at = EMS_DATASET_HEADER +
+                             (uint64_t)pieces * EMS_DATASET_PIECE;
+    const uint64_t affect_at = bars_at + (n * 4 + 7) / 8 * 8;
+    const uint64_t tokens_at = affect_at + n * 8;
+    put(w.file, EMS_DATASET_HEADER, 8);
     put(w.file, bars_at, 8);
-    put(w.file, bars_at + (n * 4 + 7) / 8 * 8, 8);
-    put(w.file, 0, 8);
+    put(w.file, affect_at, 8);
+    put(w.file, tokens_at, 8);
+    put(w.file, tokens_at + n * PHRASE * 2, 8);
+    put(w.file, 1, 8);
     for (int i = 0; i < pieces; i++)
         put_piece(&w, phrases[i], i ? 0.5f : NAN, families[i], held_out[i]);
     for (int i = 0; i < pieces; i++)
         for (size_t b = 0; b < phrases[i]; b++)
             put(w.file, b * PHRASE, 4);
     put(w.file, 0, n * 4 % 8 ? 4 : 0);
+    for (uint64_t i = 0; i < 2 * n; i++)
+        put_float(w.file, NAN);
     for (int i = 0; i < pieces; i++)
         for (size_t b = 0; b < phrases[i]; b++) {
             uint16_t t[PHRASE];
@@ -99,6 +108,7 @@ static void write_data(const char *path, int pieces)
             for (int k = 0; k < PHRASE; k++)
                 put(w.file, t[k], 2);
         }
+    put(w.file, 0, 1); /* an empty name */
     fclose(w.file);
 }
 
