@@ -160,7 +160,8 @@ static int vectors_read(vectors *v, const ems_safetensors *st,
         read_reals(out, st, file, "logits", logits, err) < 0 ||
         read_reals(loss, st, file, "loss", 1, err) < 0)
         return EMS_EFORMAT;
-    v->batch = (ems_batch){v->ids, v->ids + n, seconds, values};
+    v->batch = (ems_batch){.tokens = v->ids, .targets = v->ids + n,
+                           .seconds = seconds, .conditions = values};
     v->logits = out;
     v->loss = loss;
     return EMS_OK;

@@ -278,6 +278,7 @@ static ems_matrix rows_of(const ems_graph *g, const float *data, size_t n)
 ems_drop ems_graph_drop(const ems_graph *g, unsigned site)
 {
     ems_drop d = {0};
+    const int is_condition = site == 1 || site == 2;
     if (!g->step || !(g->o.dropout > 0))
         return d;
     uint64_t z = g->step * 0x9e3779b97f4a7c15u + site;
@@ -286,7 +287,7 @@ ems_drop ems_graph_drop(const ems_graph *g, unsigned site)
     d.key = (uint32_t)(z ^ (z >> 31));
     d.threshold = (uint32_t)(g->o.dropout * 16777216);
     d.scale = (float)(1 / (1 - g->o.dropout));
-    return d;
+    return ems_drop_from(d, g->first * (is_condition ? g->C : g->N * g->C));
 }
 
 static unsigned site(int layer, int branch)
@@ -377,6 +378,7 @@ void ems_graph_forward(ems_graph *g, const ems_params *p, const ems_batch *b,
                        uint64_t step)
 {
     g->step = step;
+    g->first = b->first;
     ems_embed(g, p, b);
     const float *x = g->x0;
     for (int i = 0; i < g->o.shape.n_layer; i++) {
@@ -470,11 +472,19 @@ static void loss_rows(void *ctx, size_t turn)
     }
 }
 
+double ems_graph_weight(const ems_graph *g, const ems_batch *b)
+{
+    double sum = 0;
+    for (size_t i = 0; i < g->o.batch * g->o.tokens; i++)
+        sum += weight_of(b->targets[i]);
+    return sum;
+}
+
 static double loss(ems_graph *g, const ems_batch *b, int keep)
 {
-    loss_pass l = {g, b, 0, keep};
-    for (size_t i = 0; i < g->o.batch * g->o.tokens; i++)
-        l.total += weight_of(b->targets[i]);
+    loss_pass l = {g, b, b->weight, keep};
+    if (!(l.total > 0))
+        l.total = ems_graph_weight(g, b);
     if (!(l.total > 0))
         l.total = 1;
     ems_pool_for(g->pool, (g->M + ROWS - 1) / ROWS, loss_rows, &l);
@@ -489,6 +499,19 @@ double ems_graph_loss(ems_graph *g, const ems_batch *b)
     return loss(g, b, 1);
 }
 
+void ems_graph_watch(ems_graph *g, void (*done)(void *user, int layer),
+                     void *user)
+{
+    g->done = done;
+    g->done_user = user;
+}
+
+static void tell(const ems_graph *g, int layer)
+{
+    if (g->done)
+        g->done(g->done_user, layer);
+}
+
 double ems_graph_backward(ems_graph *g, const ems_params *p,
                           const ems_batch *b, ems_params *grads)
 {
@@ -499,10 +522,13 @@ double ems_graph_backward(ems_graph *g, const ems_params *p,
     ems_linear_dw(g, grads->out_w, grads->out_b, dlogits,
                   rows_of(g, g->layer[layers - 1].y, g->C));
     ems_linear_dx(g, g->dx, dlogits, p->out_w, g->C, NULL, 0);
-    for (int i = layers - 1; i >= 0; i--)
+    for (int i = layers - 1; i >= 0; i--) {
         layer_back(g, i, &p->layer[i], i ? g->layer[i - 1].y : g->x0,
                    &grads->layer[i]);
+        tell(g, i);
+    }
     ems_embed_back(g, p, b, grads);
+    tell(g, -1);
     return value;
 }
 

@@ -27,6 +27,12 @@ typedef struct ems_batch {
     const uint16_t *targets;  /* [batch, tokens]; EMS_PAD: ignored */
     const float *seconds;     /* [batch, tokens] to the next chord, 0..8 */
     const float *conditions;  /* [batch, 2]: valence, arousal; NaN: unknown */
+    /* When a step has several batches: the number of this one's sequence 0,
+     * by which dropout goes, and the weight of all their targets together,
+     * by which the loss is divided (0: this batch is alone). Their losses
+     * and gradients then sum to those of one large batch. */
+    size_t first;
+    double weight;
 } ems_batch;
 
 typedef struct ems_score_sums { /* of every target that is not EMS_PAD */
@@ -46,6 +52,12 @@ void ems_graph_forward(ems_graph *g, const ems_params *p, const ems_batch *b,
                        uint64_t step);
 /* After forward: the weighted mean cross-entropy (weight 10 on <CHORD>). */
 double ems_graph_loss(ems_graph *g, const ems_batch *b);
+/* The weight of all targets of a batch: 10 of a <CHORD>, 0 of EMS_PAD. */
+double ems_graph_weight(const ems_graph *g, const ems_batch *b);
+/* Call `done` from backward as soon as a layer's gradients are complete, last
+ * layer first; then, with layer -1, when all others are. NULL: nobody. */
+void ems_graph_watch(ems_graph *g, void (*done)(void *user, int layer),
+                     void *user);
 /* After forward: loss, and all gradients into `grads` (overwritten). The
  * logits are gone afterwards. */
 double ems_graph_backward(ems_graph *g, const ems_params *p,

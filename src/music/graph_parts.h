@@ -37,6 +37,9 @@ struct ems_graph {
     size_t block_rows, blocks, prob_floats; /* of one head */
     ems_att_block *block;
     uint64_t step;
+    size_t first;               /* ems_batch.first */
+    void (*done)(void *user, int layer);
+    void *done_user;
     int flags;                  /* EMS_GEMM_BF16 or 0 */
 
     ems_layer_state layer[EMS_MAX_LAYERS];

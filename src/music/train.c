@@ -108,7 +108,8 @@ static int open_memory(ems_training *t, ems_error *err)
     t->optim.g = t->block + n;
     t->optim.m = t->block + 2 * n;
     t->optim.v = t->block + 3 * n;
-    t->batch = (ems_batch){t->ids, t->ids + rows, t->reals, t->reals + rows};
+    t->batch = (ems_batch){.tokens = t->ids, .targets = t->ids + rows,
+                           .seconds = t->reals, .conditions = t->reals + rows};
     return EMS_OK;
 }
 

@@ -11,10 +11,18 @@
 
 /* Dropout by counting: element i of a pass is kept when a hash of (key, i)
  * is at or above `threshold` of 2^24, and then scaled. Threshold 0: off. */
+#define EMS_DROP_STEP 0x9e3779b1u /* what the hash adds from i to i + 1 */
 typedef struct ems_drop {
     uint32_t key, threshold;
     float scale; /* 1 / (1 - rate) */
 } ems_drop;
+
+/* The same dropout for a pass whose element 0 is element `first`. */
+static inline ems_drop ems_drop_from(ems_drop d, size_t first)
+{
+    d.key += (uint32_t)first * EMS_DROP_STEP;
+    return d;
+}
 
 typedef struct ems_add_norm { /* y = norm(x + drop(branch)) * gain + bias */
     size_t rows, n, first;    /* first: row number of row 0, for the dropout */

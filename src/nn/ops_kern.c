@@ -122,7 +122,7 @@ INLINE vf keep(ems_drop d, size_t first)
     vu h;
     for (uint32_t l = 0; l < VW; l++)
         h[l] = l;
-    h = (h + (uint32_t)first) * 0x9e3779b1u + d.key;
+    h = (h + (uint32_t)first) * EMS_DROP_STEP + d.key;
     h ^= h >> 16;
     h *= 0x85ebca6bu;
     h ^= h >> 13;

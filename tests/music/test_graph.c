@@ -38,7 +38,9 @@ static void rig_batch(rig *r)
     r->conditions[1] = -0.7f;
     r->conditions[2] = NAN;
     r->conditions[3] = 0.5f;
-    r->batch = (ems_batch){r->tokens, r->targets, r->seconds, r->conditions};
+    r->batch = (ems_batch){.tokens = r->tokens, .targets = r->targets,
+                           .seconds = r->seconds,
+                           .conditions = r->conditions};
 }
 
 /* Away from 0, where a ReLU of weight times condition has its kink. */
