@@ -265,6 +265,24 @@ EMS_API int ems_report_save(const ems_report *r, const char *path,
                             ems_error *err);
 EMS_API void ems_report_clear(ems_report *r);
 
+/* ---- Words --------------------------------------------------------------- */
+
+typedef struct ems_text ems_text; /* a classifier of texts; read-only */
+
+/* Ekman's six and EMS_TEXT_NEUTRAL; the 28 labels of GoEmotions. */
+enum { EMS_TEXT_NEUTRAL = EMS_EKMAN, EMS_TEXT_EKMAN = 7, EMS_TEXT_FULL = 28 };
+
+/* `weights`: safetensors; NULL: the classifier that ships. */
+EMS_API ems_text *ems_text_open(const char *weights, ems_error *err);
+/* How much of each emotion `size` bytes of text tell: scores in [0,1] that
+ * need not sum to 1, several may be high. Any length and any bytes will do;
+ * what is not UTF-8 is read as Latin-1; long texts are rated line by line and
+ * averaged. A text without letters is neutral. Never fails. */
+EMS_API void ems_text_rate(const ems_text *t, const char *text, size_t size,
+                           float ekman[EMS_TEXT_EKMAN],
+                           float full[EMS_TEXT_FULL]);
+EMS_API void ems_text_free(ems_text *t);
+
 /* ---- Models, data, training ---------------------------------------------- */
 
 typedef struct ems_model_shape {

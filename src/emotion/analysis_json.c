@@ -1,8 +1,8 @@
 /* analysis_json.c - analysis.json, docs/FORMATS.md. */
+#include "affect/mapping.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "emotion/analysis.h"
-#include "emotion/mapping.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 #include "emotion/film.h"
 
+#include "affect/mapping.h"
 #include "base/mem.h"
 #include "emotion/affect.h"
-#include "emotion/mapping.h"
 #include "emotion/picture.h"
 #include "emotion/sound.h"
 

@@ -1,8 +1,8 @@
 #include "ems_test.h"
 
+#include "affect/mapping.h"
 #include "emotion/affect.h"
 #include "emotion/film.h"
-#include "emotion/mapping.h"
 #include "emotion/picture.h"
 #include "emotion/sound.h"
 #include "emotion/spectrum.h"

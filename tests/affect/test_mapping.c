@@ -1,6 +1,6 @@
 #include "ems_test.h"
 
-#include "emotion/mapping.h"
+#include "affect/mapping.h"
 
 #include <math.h>
 

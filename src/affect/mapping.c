@@ -1,4 +1,4 @@
-#include "emotion/mapping.h"
+#include "affect/mapping.h"
 
 #include "base/exact.h"
 
