@@ -3,6 +3,7 @@
 #ifndef EMS_DATASET_BUILD_H
 #define EMS_DATASET_BUILD_H
 #include "base/file.h"
+#include "music/guess.h"
 #include "music/labels.h"
 
 typedef enum ems_skip {

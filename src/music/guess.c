@@ -1,5 +1,5 @@
 /* Emotion guessed from notes where nobody rated them. */
-#include "music/labels.h"
+#include "music/guess.h"
 
 #include "music/key.h"
 

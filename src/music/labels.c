@@ -2,154 +2,79 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "music/csv.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_FIELDS = 256, MAX_LABEL_BYTES = 256 << 20, MAX_FIELD = 4095 };
-
-typedef struct csv {
-    const char *at, *end, *name;
-    size_t line;
-    ems_error *err;
-    char *field;  /* MAX_FIELD + 1 bytes, the last field read */
-    size_t length;
-} csv;
-
-static int bad_csv(const csv *c, const char *what)
-{
-    return ems_fail(c->err, EMS_EFORMAT, "\"%s\" line %zu: %s", c->name,
-                    c->line, what);
-}
-
-static int put(csv *c, char ch)
-{
-    if (c->length >= MAX_FIELD)
-        return bad_csv(c, "a field longer than 4095 bytes");
-    if (ch == '\0')
-        return bad_csv(c, "a zero byte");
-    c->field[c->length++] = ch;
-    return EMS_OK;
-}
-
-static int quoted(csv *c)
-{
-    for (c->at++; c->at < c->end; c->at++) {
-        if (*c->at == '"') {
-            if (c->at + 1 == c->end || c->at[1] != '"') {
-                c->at++;
-                return EMS_OK;
-            }
-            c->at++;
-        }
-        c->line += *c->at == '\n';
-        if (put(c, *c->at) < 0)
-            return EMS_EFORMAT;
-    }
-    return bad_csv(c, "a quote that does not end");
-}
-
-/* The next field. Returns 1 when the record goes on, 0 when that was its
- * last, or an error. */
-static int field(csv *c)
-{
-    c->length = 0;
-    if (c->at < c->end && *c->at == '"' && quoted(c) < 0)
-        return EMS_EFORMAT;
-    while (c->at < c->end && *c->at != ',' && *c->at != '\n') {
-        if (*c->at != '\r' && put(c, *c->at) < 0)
-            return EMS_EFORMAT;
-        c->at++;
-    }
-    c->field[c->length] = '\0';
-    const int more = c->at < c->end && *c->at == ',';
-    c->line += c->at < c->end && *c->at == '\n';
-    c->at += c->at < c->end;
-    return more;
-}
-
-/* A decimal number without the locale's help. */
-static int parse_decimal(const char *s, double *out)
-{
-    const double sign = *s == '-' ? -1 : 1;
-    s += *s == '-' || *s == '+';
-    double value = 0, scale = 1;
-    int digits = 0;
-    for (; *s >= '0' && *s <= '9'; s++, digits++)
-        value = value * 10 + (*s - '0');
-    if (*s == '.')
-        for (s++; *s >= '0' && *s <= '9'; s++, digits++)
-            value += (*s - '0') * (scale /= 10);
-    *out = sign * value;
-    return digits > 0 && digits < 30 && *s == '\0';
-}
-
-static int parse_label(csv *c, double *out)
-{
-    if (c->length == 0 || strcasecmp(c->field, "nan") == 0) {
-        *out = NAN;
-        return EMS_OK;
-    }
-    if (!parse_decimal(c->field, out) || *out < -1 || *out > 1)
-        return bad_csv(c, "valence and arousal must be numbers in [-1,1]");
-    return EMS_OK;
-}
+enum { TEXTS = 5 };
 
 typedef struct columns {
-    int file, valence, arousal; /* -1: not there */
+    int text[TEXTS], valence, arousal; /* -1: not there */
 } columns;
 
-static int read_heading(csv *c, columns *at)
+static int either(const ems_csv *c, const char *name, const char *other)
 {
-    *at = (columns){-1, -1, -1};
-    for (int i = 0;; i++) {
-        const int more = field(c);
-        if (more < 0)
-            return more;
-        if (i >= MAX_FIELDS)
-            return bad_csv(c, "more than 256 columns");
-        if (strcmp(c->field, "file") == 0)
-            at->file = i;
-        if (strcmp(c->field, "valence") == 0)
-            at->valence = i;
-        if (strcmp(c->field, "arousal") == 0)
-            at->arousal = i;
-        if (!more)
-            break;
-    }
-    if (at->file < 0 || (at->valence < 0 && at->arousal < 0)) {
-        c->line = 1;
-        return bad_csv(c, "columns named file, valence and arousal are"
-                          " needed");
-    }
-    return EMS_OK;
+    const int at = ems_csv_column(c, name);
+    return at >= 0 ? at : ems_csv_column(c, other);
 }
 
-static int read_record(csv *c, const columns *at, ems_label *out)
+static int find_columns(columns *at, const ems_csv *c, ems_error *err)
 {
-    *out = (ems_label){NULL, NAN, NAN};
-    for (int i = 0;; i++) {
-        const int more = field(c);
-        int code = more < 0 ? more : EMS_OK;
-        if (code == EMS_OK && i >= MAX_FIELDS)
-            code = bad_csv(c, "more than 256 columns");
-        if (code == EMS_OK && i == at->file) {
-            const int dot = strncmp(c->field, "./", 2) == 0;
-            out->file = ems_strdup(c->field + 2 * dot);
-            code = out->file ? EMS_OK : ems_out_of_memory(c->err);
-        }
-        if (code == EMS_OK && i == at->valence)
-            code = parse_label(c, &out->valence);
-        if (code == EMS_OK && i == at->arousal)
-            code = parse_label(c, &out->arousal);
-        if (code < 0) {
-            ems_free(out->file);
-            return code;
-        }
-        if (!more)
-            return EMS_OK;
+    *at = (columns){
+        .text = {ems_csv_column(c, "file"), either(c, "song", "title"),
+                 either(c, "source", "collection"),
+                 either(c, "licence", "license"),
+                 either(c, "style", "groove")},
+        .valence = ems_csv_column(c, "valence"),
+        .arousal = ems_csv_column(c, "arousal"),
+    };
+    if (at->text[0] >= 0)
+        return EMS_OK;
+    return ems_csv_fail(c, "a column named file is needed, and valence or"
+                           " arousal", err);
+}
+
+/* The texts of one record in one block, the first at its start. */
+static char *copy_texts(const char *texts[TEXTS], const ems_csv *c,
+                        const columns *at)
+{
+    size_t size = 0, used = 0;
+    for (int i = 0; i < TEXTS; i++)
+        size += strlen(ems_csv_text(c, at->text[i])) + 1;
+    char *block = ems_alloc(size, 1);
+    for (int i = 0; block && i < TEXTS; i++) {
+        const char *text = ems_csv_text(c, at->text[i]);
+        if (i == 0 && strncmp(text, "./", 2) == 0)
+            text += 2;
+        const size_t n = strlen(text) + 1;
+        texts[i] = memcpy(block + used, text, n);
+        used += n;
     }
+    return block;
+}
+
+static int add_record(ems_labels *l, const ems_csv *c, const columns *at,
+                      ems_error *err)
+{
+    ems_label label;
+    const char *texts[TEXTS];
+    if (!*ems_csv_text(c, at->text[0]))
+        return ems_csv_fail(c, "no file is named", err);
+    if (ems_csv_number(c, at->valence, -1, 1, &label.valence, err) < 0 ||
+        ems_csv_number(c, at->arousal, -1, 1, &label.arousal, err) < 0)
+        return EMS_EFORMAT;
+    if (ems_reserve((void *)&l->items, &l->capacity, l->count + 1,
+                    sizeof *l->items) < 0 ||
+        !(label.file = copy_texts(texts, c, at)))
+        return ems_out_of_memory(err);
+    label.song = texts[1];
+    label.source = texts[2];
+    label.licence = texts[3];
+    label.style = texts[4];
+    l->items[l->count++] = label;
+    return EMS_OK;
 }
 
 static int label_order(const void *a, const void *b)
@@ -158,43 +83,27 @@ static int label_order(const void *a, const void *b)
                   ((const ems_label *)b)->file);
 }
 
-static int read_all(ems_labels *l, csv *c)
+static int read_all(ems_labels *l, ems_csv *c, ems_error *err)
 {
     columns at;
-    int code = read_heading(c, &at);
-    while (code == EMS_OK && c->at < c->end) {
-        if (*c->at == '\n' || *c->at == '\r') { /* an empty line */
-            c->line += *c->at++ == '\n';
-            continue;
-        }
-        ems_label label;
-        code = read_record(c, &at, &label);
-        if (code < 0 || !label.file)
-            continue;
-        if (ems_reserve((void *)&l->items, &l->capacity, l->count + 1,
-                        sizeof *l->items) < 0) {
-            ems_free(label.file);
-            return ems_out_of_memory(c->err);
-        }
-        l->items[l->count++] = label;
-    }
-    if (code == EMS_OK && l->count > 1)
+    int code = find_columns(&at, c, err), more = 1;
+    while (code == EMS_OK && (more = ems_csv_next(c, err)) > 0)
+        code = add_record(l, c, &at, err);
+    if (l->count > 1)
         qsort(l->items, l->count, sizeof *l->items, label_order);
-    return code;
+    return code < 0 ? code : more;
 }
 
 int ems_labels_parse(ems_labels *l, const char *data, size_t size,
                      const char *name, ems_error *err)
 {
     *l = (ems_labels){0};
-    csv c = {data, data + size, name, 1, err, NULL, 0};
-    c.field = ems_alloc(MAX_FIELD + 1, 1);
-    if (!c.field)
-        return ems_out_of_memory(err);
-    if (size >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0)
-        c.at += 3; /* the mark some spreadsheets begin with */
-    const int code = read_all(l, &c);
-    ems_free(c.field);
+    ems_csv c;
+    int code = ems_csv_open(&c, data, size, name, err);
+    if (code < 0)
+        return code;
+    code = read_all(l, &c, err);
+    ems_csv_close(&c);
     if (code < 0)
         ems_labels_clear(l);
     return code;
@@ -204,7 +113,7 @@ int ems_labels_load(ems_labels *l, const char *path, ems_error *err)
 {
     *l = (ems_labels){0};
     ems_bytes b;
-    int code = ems_bytes_map(&b, path, MAX_LABEL_BYTES, err);
+    int code = ems_bytes_map(&b, path, EMS_CSV_BYTES, err);
     if (code < 0)
         return code;
     code = ems_labels_parse(l, b.data ? (const char *)b.data : "", b.size,

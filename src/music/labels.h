@@ -1,12 +1,15 @@
-/* labels.h - what emotion a song is labelled with: by people, in a CSV file,
- * or guessed from its notes. */
+/* labels.h - what is known of songs from a table: emotion, and where they
+ * come from. */
 #ifndef EMS_LABELS_H
 #define EMS_LABELS_H
-#include "music/tokens.h"
+#include "base/error.h"
 
 typedef struct ems_label {
-    char *file;              /* as in the CSV, without "./" */
+    char *file;              /* as in the table, without "./" */
     double valence, arousal; /* [-1,1] or NaN: unknown */
+    /* "" where the table does not say; in file's memory */
+    const char *song;        /* equal for all arrangements of one song */
+    const char *source, *licence, *style;
 } ems_label;
 
 typedef struct ems_labels {
@@ -14,29 +17,14 @@ typedef struct ems_labels {
     size_t count, capacity;
 } ems_labels;
 
-/* A CSV with the columns file, valence, arousal (RFC 4180; other columns are
- * passed over; an empty value is unknown). EMS_EIO; EMS_EFORMAT with the
- * line. Release with ems_labels_clear. */
+/* A CSV table (csv.h) with the column `file` and any of `valence`, `arousal`,
+ * `song` (else `title`), `source`, `licence`, `style` (else `groove`); other
+ * columns are passed over; an empty value is unknown. EMS_EIO; EMS_EFORMAT
+ * with the line. Release with ems_labels_clear. */
 int ems_labels_load(ems_labels *l, const char *path, ems_error *err);
 /* As above from memory; `name` stands for the file in errors. */
 int ems_labels_parse(ems_labels *l, const char *data, size_t size,
                      const char *name, ems_error *err);
 const ems_label *ems_labels_find(const ems_labels *l, const char *file);
 void ems_labels_clear(ems_labels *l);
-
-typedef struct ems_song_features {
-    double seconds;
-    double density;    /* notes per second and sounding family */
-    double bpm;
-    double mode;       /* fit of the best major key - of the best minor */
-    double key_fit;
-    double pitch;      /* mean MIDI pitch without drums, by time */
-    double dissonance; /* share of seconds, sevenths and tritones among the
-                          intervals that begin together or meet */
-    double pitched;    /* seconds of pitched sound */
-} ems_song_features;
-
-ems_song_features ems_song_measure(const ems_song *s);
-/* A guess in [-1,1], or NaN when the mode is not clear. */
-double ems_guess_valence(const ems_song_features *f);
 #endif

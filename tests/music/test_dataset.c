@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "music/bars.h"
 #include "music/dataset.h"
+#include "music/guess.h"
 #include "music/labels.h"
 #include "music/piece_midi.h"
 #include "music/vocab.h"
@@ -47,10 +48,11 @@ static void test_bad_labels(void **state)
 {
     (void)state;
     static const char *const bad[][2] = {
-        {"", "line 1: columns"},
-        {"file,title\n", "line 1: columns"},
-        {"file,valence\na,1\nb,2\n", "line 4"},
-        {"file,valence\na,0.1x\n", "numbers in [-1,1]"},
+        {"", "line 1: a column named file"},
+        {"valence,arousal\n", "line 1: a column named file"},
+        {"file,valence\na,1\nb,2\n", "line 3"},
+        {"file,valence\na,0.1x\n", "not a number in [-1,1]"},
+        {"file,valence\n,0.1\n", "no file is named"},
         {"file,valence\n\"a,1\n", "does not end"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
