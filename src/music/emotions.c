@@ -3,7 +3,7 @@
 #include "affect/mapping.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "music/csv.h"
+#include "base/csv.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "music/csv.h"
+#include "base/csv.h"
 #include "music/names.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-#include "music/csv.h"
+#include "base/csv.h"
 
 #include "base/mem.h"
 
