@@ -11,11 +11,12 @@ static void defaults(void *s)
     ((settings *)s)->options = ems_train_defaults();
 }
 
-/* A dry run writes nothing; a resumed one goes on with its own files. */
+/* A dry run writes nothing; a resumed one goes on with its own files; of
+ * several ranks the first asks. */
 static bool continues(const void *data)
 {
     const settings *s = data;
-    return s->options.resume || s->options.dry_run;
+    return s->options.resume || s->options.dry_run || ems_rank(NULL) > 0;
 }
 
 static int run(void *data, cli_ui *ui)
@@ -24,6 +25,8 @@ static int run(void *data, cli_ui *ui)
     ems_error err;
     s->options.dataset = s->common.operands[0];
     const int code = ems_train_music(&s->options, &ui->run, &err);
+    if (ems_rank(NULL) > 0) /* the first one talks */
+        return code < 0 ? CLI_FAILED : CLI_DONE;
     if (code == EMS_ECANCELLED)
         return cli_error(ui, "interrupted; --resume goes on from \"%s.ckpt\"",
                          s->options.out);
@@ -45,29 +48,45 @@ static const cli_operand operands[] = {
     CLI_END,
 };
 
+static const char *const schedule_words[] = {"cosine", "constant", "wsd",
+                                             NULL};
 static const char *const precision_words[] = {"f32", "bf16", NULL};
 
 static const cli_option options[] = {
     CLI_TITLE("Files"),
     CLI_RESULT(options.out,
                "the weights; FILE.ckpt holds what --resume needs, FILE.log a"
-               " line per step"),
-    CLI_SWITCH(options.resume, 1, "resume", "go on from FILE.ckpt"),
+               " line per ten steps, FILE.svg its curves"),
+    CLI_SWITCH(options.resume, 1, "resume",
+               "go on from FILE.ckpt; steps, minutes and data may be others"),
+    {CLI_ROW(CLI_INPUT, options.from, "from", "WEIGHTS",
+             "begin a new run with these; their sizes count, but --context"
+             " may be longer"), .unset = "random weights"},
     CLI_SWITCH(options.dry_run, 1, "dry-run",
                "say what it would cost in memory and arithmetic, and stop"),
     SHAPE_OPTIONS(options.shape),
     CLI_TITLE("Training"),
-    CLI_COUNT(options.batch, 1, 65536, "batch", "sequences per step"),
+    CLI_COUNT(options.batch, 1, 4096, "batch",
+              "sequences worked on at once: memory grows with them"),
+    CLI_COUNT(options.accumulate, 1, 4096, "accumulate",
+              "such batches per step"),
     {CLI_ROW(CLI_INT, options.steps, "steps", "N",
              "steps in all; give these, --minutes or both"),
      .max = 1e9, .unset = "no limit"},
     {CLI_ROW(CLI_REAL, options.minutes, "minutes", "N", "stop after this time"),
      .max = 1e6, .unset = "no limit"},
     CLI_NUMBER(options.lr, 0, 1, "lr", "X", "learning rate at its highest"),
-    CLI_NUMBER(options.lr_end, 0, 1, "lr-end", "X",
-               "share of it left at the end, after half a cosine"),
     CLI_NUMBER(options.warmup, 0, 1e9, "warmup", "N",
                "steps until it is reached"),
+    CLI_WORDS(options.schedule, schedule_words, "schedule", "HOW",
+              "then: a half cosine to the end of the run; constant, for runs"
+              " in several pieces; or wsd, constant with a decay at the end"),
+    {CLI_ROW(CLI_REAL, options.decay_minutes, "decay-minutes", "N",
+             "of wsd: the last minutes"), .max = 1e6, .unset = "none"},
+    {CLI_ROW(CLI_INT, options.decay_steps, "decay-steps", "N",
+             "of wsd: the last steps"), .max = 1e9, .unset = "none"},
+    CLI_NUMBER(options.lr_end, 0, 1, "lr-end", "X",
+               "share of the learning rate left at the end"),
     CLI_NUMBER(options.weight_decay, 0, 10, "weight-decay", "X", "of AdamW"),
     CLI_NUMBER(options.clip, 0, 1e6, "clip", "X",
                "longest gradient; 0 does not clip"),
@@ -89,6 +108,12 @@ static const cli_example examples[] = {
      "Train for an hour."},
     {"emsync train music data.ems -o weights.safetensors --resume",
      "Go on after an interruption."},
+    {"emsync train music data.ems -o w.safetensors --schedule constant"
+     " --minutes 180", "The first three hours of a longer run."},
+    {"emsync train music data.ems -o w.safetensors --resume --schedule wsd"
+     " --minutes 480 --decay-minutes 60", "Go on to eight, and end it."},
+    {"mpirun -n 4 emsync train music data.ems -o w.safetensors --steps 9000",
+     "Share the work among four processes."},
     {"emsync train music data.ems -o w.safetensors --layers 11 --dry-run",
      "How much memory would the paper's model take?"},
     {NULL, NULL},

@@ -333,19 +333,32 @@ EMS_API int ems_dataset_build(const char *out,
                               const ems_dataset_options *options,
                               const ems_run *run, ems_error *err);
 
+typedef enum ems_schedule { /* of the learning rate, after warm-up */
+    EMS_COSINE,   /* a half cosine down to lr_end at the end of the run */
+    EMS_CONSTANT, /* as it is: for a run that will be resumed and extended */
+    EMS_WSD,      /* constant, then linear to lr_end over the decay */
+} ems_schedule;
+
 typedef struct ems_train_options {
     ems_model_shape shape;   /* of a new model; ignored on resume */
     ems_precision precision; /* of the matrix products: EMS_F32 or EMS_BF16 */
     const char *dataset;
     const char *out;         /* weights; out.ckpt holds the optimiser */
-    int resume;              /* nonzero: go on from out.ckpt */
-    int batch, steps;        /* sequences per step; steps in all */
+    int resume;              /* nonzero: go on from out.ckpt, also with more
+                                steps or minutes, or another data set */
+    const char *from;        /* weights to begin with; NULL: random ones. The
+                                shape is theirs; only its context_len may be
+                                larger: what can be kept is kept */
+    int batch, steps;        /* sequences per graph; steps in all */
+    int accumulate;          /* graphs per step: a step takes `accumulate` x
+                                `batch` sequences of every rank; 1 */
     double minutes;          /* stop when training has taken this long in
                                 all, resumes included; 0: no limit */
     double lr, warmup, weight_decay, clip, dropout;
-    double lr_end;           /* share of lr left at the end: a half cosine
-                                over `steps`, or over `minutes` if they come
-                                first; 1: constant */
+    ems_schedule schedule;   /* over `steps`, or `minutes` if they come first */
+    double lr_end;           /* share of lr left at the end */
+    double decay_minutes;    /* of EMS_WSD: the last ones of `minutes` */
+    int decay_steps;         /* or the last ones of `steps` */
     uint64_t seed;
     double checkpoint_minutes, validate_steps;
     int dry_run;             /* nonzero: log bytes and FLOPs, do nothing */
@@ -353,12 +366,21 @@ typedef struct ems_train_options {
 
 EMS_API ems_train_options ems_train_defaults(void);
 /* Progress goes to the log callback and to out.log, a line every ten steps.
- * `out` always holds the weights with the lowest held-out loss so far. Equal
- * options give equal weights, also when training is cut short and resumed
- * (unless `minutes` ends it). A loss that is not finite ends the call with
- * EMS_EINTERNAL; a full disk does not, as long as a later write succeeds. */
+ * out.svg shows it; `out` always holds the weights with the lowest held-out
+ * loss so far. Equal options give equal weights, also when training is cut
+ * short and resumed (unless `minutes` ends it). A loss that is not finite ends
+ * the call with EMS_EINTERNAL; a full disk does not, as long as a later write
+ * succeeds.
+ * Started by mpirun, ranks share the work: all make this call with equal
+ * options and get the same result; only rank 0 calls back and writes files.
+ * MPI then begins and ends in it, so once in a process. EMS_EUNSUPPORTED: one
+ * of several processes, but without MPI. */
 EMS_API int ems_train_music(const ems_train_options *options,
                             const ems_run *run, ems_error *err);
+/* The number of this process among those that mpirun or srun started
+ * together, 0 when it is alone; *size (may be NULL): how many they are. Only
+ * number 0 should talk to people. */
+EMS_API int ems_rank(int *size);
 
 /* ---- Measuring ------------------------------------------------------------- */
 

@@ -1,29 +1,25 @@
-/* The training loop: ems_train_music and ems_bench_train. */
+/* The training loop: ems_train_music. */
 #include "music/train.h"
 
 #include "base/mem.h"
 #include "base/run.h"
-#include "music/model_io.h"
 #include "music/vocab.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
-enum {
-    LOG_STEPS = 10,          /* steps between lines of the log */
-    VALIDATE_SEQUENCES = 48, /* excerpts of a validation, about */
-};
-#define HELD_STREAM 0x68656c64 /* generators of the held-out excerpts */
+enum { LOG_STEPS = 10 }; /* steps between lines of the log */
 
 ems_train_options ems_train_defaults(void)
 {
     return (ems_train_options){
         .shape = {.d_model = 256, .n_layer = 6, .n_head = 4, .d_inner = 1024,
                   .context_len = 642, .vocab_size = EMS_VOCAB},
-        .precision = EMS_F32, .batch = 8, .lr = 5e-4, .lr_end = 0.05,
-        .warmup = 200, .weight_decay = 0.01, .clip = 1, .dropout = 0.1,
-        .seed = 1, .checkpoint_minutes = 5, .validate_steps = 250};
+        .precision = EMS_F32, .batch = 8, .accumulate = 1, .lr = 5e-4,
+        .lr_end = 0.05, .warmup = 200, .weight_decay = 0.01, .clip = 1,
+        .dropout = 0.1, .seed = 1, .checkpoint_minutes = 5,
+        .validate_steps = 250};
 }
 
 static ems_graph_options graph_options(const ems_train_options *o)
@@ -34,11 +30,28 @@ static ems_graph_options graph_options(const ems_train_options *o)
         .precision = o->precision, .dropout = o->dropout};
 }
 
-/* ---- Setting up --------------------------------------------------------- */
+/* ---- Options ------------------------------------------------------------ */
 
 static int in(double x, double low, double high)
 {
     return x >= low && x <= high; /* false for NaN */
+}
+
+static int end_check(const ems_train_options *o, ems_error *err)
+{
+    if (o->steps < 0 || !in(o->minutes, 0, 1e7) ||
+        (!o->dry_run && !o->steps && !(o->minutes > 0)))
+        return ems_fail(err, EMS_EINVAL, "training needs an end: give a"
+                        " number of steps, of minutes, or both");
+    if (o->schedule != EMS_WSD)
+        return EMS_OK;
+    if (!in(o->decay_minutes, 0, 1e7) || o->decay_steps < 0 ||
+        (!(o->minutes > 0 && o->decay_minutes > 0) &&
+         !(o->steps && o->decay_steps)))
+        return ems_fail(err, EMS_EINVAL, "the schedule wsd ends with a"
+                        " decay: give its minutes along with the minutes of"
+                        " training, or its steps along with the steps");
+    return EMS_OK;
 }
 
 static int options_check(const ems_train_options *o, ems_error *err)
@@ -46,13 +59,13 @@ static int options_check(const ems_train_options *o, ems_error *err)
     if (!o->out || (!o->dataset && !o->dry_run))
         return ems_fail(err, EMS_EINVAL, "training needs a data set and a"
                         " file for the weights");
-    if (o->batch < 1 || o->batch > 4096)
-        return ems_fail(err, EMS_EINVAL, "batch of %d sequences; take 1 to"
-                        " 4096", o->batch);
-    if (o->steps < 0 || !in(o->minutes, 0, 1e7) ||
-        (!o->dry_run && !o->steps && !(o->minutes > 0)))
-        return ems_fail(err, EMS_EINVAL, "training needs an end: give a"
-                        " number of steps, of minutes, or both");
+    if (o->from && o->resume)
+        return ems_fail(err, EMS_EINVAL, "resuming goes on with its own"
+                        " weights: no others can be given");
+    if (o->batch < 1 || o->batch > 4096 || o->accumulate < 1 ||
+        o->accumulate > 4096)
+        return ems_fail(err, EMS_EINVAL, "batch of %d sequences, %d times;"
+                        " take 1 to 4096 of either", o->batch, o->accumulate);
     if (!in(o->lr, 1e-9, 1) || !in(o->lr_end, 0, 1) ||
         !in(o->warmup, 0, 1e9) || !in(o->weight_decay, 0, 1) ||
         !in(o->clip, 0, 1e9) || !in(o->dropout, 0, 0.9) ||
@@ -64,8 +77,46 @@ static int options_check(const ems_train_options *o, ems_error *err)
     if (o->shape.vocab_size != EMS_VOCAB)
         return ems_fail(err, EMS_EINVAL, "vocabulary of %d tokens; music has"
                         " %d", o->shape.vocab_size, EMS_VOCAB);
-    return ems_shape_check(&o->shape, err);
+    const int code = end_check(o, err);
+    return code < 0 ? code : ems_shape_check(&o->shape, err);
 }
+
+double ems_train_progress(const ems_train_options *o, uint64_t step,
+                          double seconds)
+{
+    const double steps = o->steps ? (double)step / o->steps : 0;
+    const double time = o->minutes > 0 ? seconds / (60 * o->minutes) : 0;
+    return fmin(fmax(steps, time), 1);
+}
+
+/* What is left of the decay at the end, 1 before it begins. */
+static double decay_left(const ems_train_options *o, uint64_t step,
+                         double seconds)
+{
+    double left = 1;
+    if (o->minutes > 0 && o->decay_minutes > 0)
+        left = fmin(left, (60 * o->minutes - seconds) /
+                          (60 * o->decay_minutes));
+    if (o->steps && o->decay_steps)
+        left = fmin(left, ((double)o->steps - (double)step) /
+                          o->decay_steps);
+    return fmax(left, 0);
+}
+
+double ems_train_rate(const ems_train_options *o, uint64_t step,
+                      double seconds)
+{
+    double end = o->lr_end, progress = 0;
+    if (o->schedule == EMS_COSINE)
+        progress = ems_train_progress(o, step, seconds);
+    const double lr = ems_learning_rate(o->lr, end, o->warmup, step,
+                                        progress);
+    if (o->schedule != EMS_WSD)
+        return lr;
+    return lr * (end + (1 - end) * decay_left(o, step, seconds));
+}
+
+/* ---- Memory ------------------------------------------------------------- */
 
 typedef struct span_list {
     ems_span *span; /* NULL: only count */
@@ -83,41 +134,72 @@ static void add_spans(void *user, const ems_tensor *t)
         }
 }
 
-static int open_memory(ems_training *t, ems_error *err)
+/* Tokens of a step on one rank. */
+static size_t rows_of(const ems_train_options *o)
 {
-    const ems_model_shape *shape = &t->o.shape;
-    const size_t n = ems_params_count(shape);
-    const size_t rows = (size_t)t->o.batch *
-                        (size_t)(shape->context_len - EMS_CONDITIONS);
+    return (size_t)o->accumulate * (size_t)o->batch *
+           (size_t)(o->shape.context_len - EMS_CONDITIONS);
+}
+
+static size_t reals_of(const ems_train_options *o)
+{
+    return rows_of(o) + 2 * (size_t)o->accumulate * (size_t)o->batch;
+}
+
+/* Blocks of parameters: themselves, gradient, two moments; a second gradient
+ * to add up parts; for a moment, the weights it begins with. */
+static size_t blocks_of(const ems_train_options *o)
+{
+    const size_t parts = o->accumulate > 1, from = o->from && !o->resume;
+    return 4 + parts + from;
+}
+
+size_t ems_train_bytes(const ems_train_options *o, int threads)
+{
+    const ems_graph_options g = graph_options(o);
+    return ems_graph_bytes(&g, threads) +
+           blocks_of(o) * ems_params_count(&o->shape) * sizeof(float) +
+           2 * rows_of(o) * sizeof(uint16_t) + reals_of(o) * sizeof(float);
+}
+
+static int take_memory(ems_training *t, ems_error *err)
+{
+    const size_t n = ems_params_count(&t->o.shape);
     span_list list = {0};
-    ems_params_each(shape, add_spans, &list);
+    ems_params_each(&t->o.shape, add_spans, &list);
     t->block = ems_alloc_aligned(4 * n, sizeof *t->block);
     t->span = ems_alloc(list.count, sizeof *t->span);
     t->optim.sums = ems_alloc(list.count, sizeof *t->optim.sums);
-    t->ids = ems_alloc(2 * rows, sizeof *t->ids);
-    t->reals = ems_alloc(rows + 2 * (size_t)t->o.batch, sizeof *t->reals);
-    if (!t->block || !t->span || !t->optim.sums || !t->ids || !t->reals)
+    t->ids = ems_alloc(2 * rows_of(&t->o), sizeof *t->ids);
+    t->reals = ems_alloc(reals_of(&t->o), sizeof *t->reals);
+    if (t->o.accumulate > 1)
+        t->sum = ems_alloc_aligned(n, sizeof *t->sum);
+    if (!t->block || !t->span || !t->optim.sums || !t->ids || !t->reals ||
+        (t->o.accumulate > 1 && !t->sum))
         return ems_out_of_memory(err);
     list = (span_list){t->span, 0};
-    ems_params_each(shape, add_spans, &list);
-    ems_params_place(&t->p, shape, t->block);
-    ems_params_place(&t->d, shape, t->block + n);
+    ems_params_each(&t->o.shape, add_spans, &list);
     t->optim.span = t->span;
     t->optim.spans = list.count;
+    return EMS_OK;
+}
+
+static void place_blocks(ems_training *t)
+{
+    const size_t n = ems_params_count(&t->o.shape);
+    ems_params_place(&t->p, &t->o.shape, t->block);
+    ems_params_place(&t->d, &t->o.shape, t->block + n);
     t->optim.p = t->block;
     t->optim.g = t->block + n;
     t->optim.m = t->block + 2 * n;
     t->optim.v = t->block + 3 * n;
-    t->batch = (ems_batch){.tokens = t->ids, .targets = t->ids + rows,
-                           .seconds = t->reals, .conditions = t->reals + rows};
-    return EMS_OK;
 }
 
-static int open_engine(ems_training *t, ems_error *err)
+int ems_train_engine(ems_training *t, ems_error *err)
 {
     const ems_cpu_level level = ems_cpu_best();
     const ems_graph_options o = graph_options(&t->o);
-    t->pool = ems_pool_new(ems_run_threads(t->run), err);
+    t->pool = ems_pool_new(ems_ranks_threads(t->ranks, t->run.threads), err);
     if (!t->pool)
         return err->code;
     t->graph = ems_graph_new(&o, level, t->pool, err);
@@ -125,10 +207,13 @@ static int open_engine(ems_training *t, ems_error *err)
         return err->code;
     t->optim.ops = ems_ops_get(level);
     t->optim.pool = t->pool;
-    return open_memory(t, err);
+    const int code = take_memory(t, err);
+    if (code == EMS_OK)
+        place_blocks(t);
+    return code;
 }
 
-static void close_training(ems_training *t)
+void ems_train_close(ems_training *t)
 {
     if (t->log)
         fclose(t->log);
@@ -136,14 +221,19 @@ static void close_training(ems_training *t)
     ems_pool_free(t->pool);
     ems_sampler_close(&t->sampler);
     ems_dataset_close(t->data);
+    ems_ranks_close(t->ranks);
     ems_free(t->block);
+    ems_free(t->sum);
     ems_free(t->span);
     ems_free(t->optim.sums);
     ems_free(t->ids);
     ems_free(t->reals);
     ems_free(t->checkpoint);
     ems_free(t->log_path);
+    ems_free(t->curve_path);
 }
+
+/* ---- Setting up --------------------------------------------------------- */
 
 static char *with_suffix(const char *path, const char *suffix)
 {
@@ -156,103 +246,128 @@ static char *with_suffix(const char *path, const char *suffix)
     return out;
 }
 
-static int open_files(ems_training *t, ems_error *err)
+/* What rank 0 finds in files, before memory is taken for it. */
+static int read_state(ems_training *t, ems_error *err)
+{
+    t->state = (ems_train_state){.shape = t->o.shape, .seed = t->o.seed,
+                                 .best = INFINITY};
+    if (!ems_train_leads(t))
+        return EMS_OK;
+    if (t->o.resume)
+        return ems_checkpoint_state(t->checkpoint, &t->state, err);
+    return t->o.from ? ems_train_from_shape(t->o.from, &t->state.shape, err)
+                     : EMS_OK;
+}
+
+static int open_state(ems_training *t, ems_error *err)
 {
     t->checkpoint = with_suffix(t->o.out, ".ckpt");
     t->log_path = with_suffix(t->o.out, ".log");
-    if (!t->checkpoint || !t->log_path)
-        return ems_out_of_memory(err);
+    t->curve_path = with_suffix(t->o.out, ".svg");
+    int code = t->checkpoint && t->log_path && t->curve_path
+                   ? read_state(t, err) : ems_out_of_memory(err);
+    code = ems_ranks_agree(t->ranks, code, err);
+    if (code == EMS_OK)
+        code = ems_ranks_share(t->ranks, &t->state, sizeof t->state, err);
+    t->o.shape = t->state.shape;
+    t->o.seed = t->state.seed;
+    return code;
+}
+
+/* FNV-1a over the held-out pieces: other pieces, other losses. */
+static uint64_t held_fingerprint(const ems_sampler *s)
+{
+    uint64_t h = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < s->held_pieces; i++) {
+        const ems_dataset_piece p = ems_dataset_get(s->data, s->held[i]);
+        for (size_t k = 0; k < p.token_count; k++)
+            h = (h ^ p.tokens[k]) * 0x100000001b3u;
+    }
+    return h;
+}
+
+static int open_data(ems_training *t, ems_error *err)
+{
     t->data = ems_dataset_open(t->o.dataset, err);
     if (!t->data)
         return err->code;
-    t->state = (ems_train_state){.shape = t->o.shape, .seed = t->o.seed,
-                                 .best = INFINITY};
-    if (t->o.resume) {
-        const int code = ems_checkpoint_state(t->checkpoint, &t->state, err);
-        if (code < 0)
-            return code;
-        t->o.shape = t->state.shape;
-        t->o.seed = t->state.seed;
-    }
     return ems_sampler_open(&t->sampler, t->data,
-                            (size_t)(t->o.shape.context_len - EMS_CONDITIONS),
-                            err);
+                            (size_t)(t->o.shape.context_len -
+                                     EMS_CONDITIONS), err);
 }
 
-static int open_log(ems_training *t, ems_error *err)
+/* Every rank reads the data set: it must be the same one. A checkpoint's
+ * lowest loss counts only while the held-out pieces are the same. */
+static int compare_data(ems_training *t, ems_error *err)
 {
-    t->log = fopen(t->log_path, t->o.resume ? "a" : "w");
-    if (!t->log)
-        return ems_fail_errno(err, EMS_EIO, "cannot write the log \"%s\"",
-                              t->log_path);
-    setvbuf(t->log, NULL, _IOLBF, 0);
-    const ems_model_shape *s = &t->o.shape;
-    fprintf(t->log, "# d_model %d layers %d heads %d inner %d context %d,"
-            " %zu parameters; batch %d, seed %" PRIu64 "; %zu + %zu pieces,"
-            " %zu + %zu tokens; from step %" PRIu64 "\n", s->d_model,
-            s->n_layer, s->n_head, s->d_inner, s->context_len, t->p.count,
-            t->o.batch, t->o.seed, t->sampler.pieces, t->sampler.held_pieces,
-            t->sampler.tokens, t->sampler.held_tokens, t->state.step);
-    return EMS_OK;
+    const uint64_t mine = held_fingerprint(&t->sampler);
+    uint64_t theirs = mine;
+    if (ems_ranks_share(t->ranks, &theirs, sizeof theirs, err) < 0)
+        return err->code;
+    if (t->state.held && t->state.held != mine) {
+        ems_log(&t->run, EMS_LOG_WARNING, "the held-out pieces are not those"
+                " of before: the best loss is measured anew");
+        t->state.best = INFINITY;
+    }
+    t->state.held = mine;
+    return mine == theirs ? EMS_OK
+                          : ems_fail(err, EMS_EINVAL, "\"%s\" is not the"
+                                     " same data set for all ranks",
+                                     t->o.dataset);
+}
+
+static int read_weights(ems_training *t, ems_error *err)
+{
+    if (t->o.resume)
+        return ems_train_leads(t) ? ems_checkpoint_load(t, err) : EMS_OK;
+    ems_params_init(&t->p, t->o.seed);
+    return t->o.from && ems_train_leads(t)
+               ? ems_train_from(t->o.from, &t->p, err) : EMS_OK;
+}
+
+static int open_weights(ems_training *t, ems_error *err)
+{
+    int code = ems_ranks_agree(t->ranks, read_weights(t, err), err);
+    if (code < 0)
+        return code;
+    return ems_ranks_share(t->ranks, t->block,
+                           4 * t->p.count * sizeof *t->block, err);
+}
+
+static void describe(const ems_train_options *o, int threads, int ranks,
+                     const ems_run *run)
+{
+    const ems_graph_options g = graph_options(o);
+    const double all = (double)ranks * o->accumulate;
+    ems_log(run, EMS_LOG_INFO, "%zu parameters; %zu bytes of memory%s; %.4g"
+            " floating point operations a step of %.0f tokens",
+            ems_params_count(&o->shape), ems_train_bytes(o, threads),
+            ranks > 1 ? " a rank" : "", all * ems_graph_flops(&g),
+            all * (double)(g.batch * g.tokens));
 }
 
 static int open_training(ems_training *t, ems_error *err)
 {
-    int code = open_files(t, err);
+    int code = open_state(t, err);
     if (code == EMS_OK)
-        code = open_engine(t, err);
+        code = ems_ranks_agree(t->ranks, open_data(t, err), err);
+    if (code == EMS_OK)
+        code = ems_ranks_agree(t->ranks, compare_data(t, err), err);
+    if (code == EMS_OK)
+        code = ems_ranks_agree(t->ranks, ems_train_engine(t, err), err);
     if (code < 0)
         return code;
-    if (t->o.resume)
-        code = ems_checkpoint_load(t, err);
-    else
-        ems_params_init(&t->p, t->o.seed);
-    return code < 0 ? code : open_log(t, err);
+    describe(&t->o, ems_pool_threads(t->pool), ems_ranks_size(t->ranks),
+             &t->run);
+    code = open_weights(t, err);
+    if (code == EMS_OK && ems_train_leads(t))
+        code = ems_train_log_open(t, err);
+    return ems_ranks_agree(t->ranks, code, err);
 }
 
-/* ---- Batches ------------------------------------------------------------ */
+/* ---- The loop ----------------------------------------------------------- */
 
-static ems_excerpt row_of(const ems_training *t, size_t row)
-{
-    const size_t n = t->sampler.length, rows = (size_t)t->o.batch * n;
-    return (ems_excerpt){t->ids + row * n, t->ids + rows + row * n,
-                         t->reals + row * n, t->reals + rows + 2 * row};
-}
-
-static void fill_batch(ems_training *t)
-{
-    for (size_t i = 0; i < (size_t)t->o.batch; i++) {
-        ems_rng rng = ems_rng_seed(t->o.seed, t->state.step *
-                                   (uint64_t)t->o.batch + i);
-        ems_excerpt e = row_of(t, i);
-        ems_sample(&t->sampler, &rng, &e);
-    }
-}
-
-static ems_score_sums score(ems_training *t, int blind)
-{
-    const int batches = (VALIDATE_SEQUENCES + t->o.batch - 1) / t->o.batch;
-    ems_score_sums sum = {0};
-    for (int b = 0; b < batches && !ems_cancelled(t->run); b++) {
-        for (size_t i = 0; i < (size_t)t->o.batch; i++) {
-            const uint64_t n = (uint64_t)b * (uint64_t)t->o.batch + i;
-            ems_rng rng = ems_rng_seed(HELD_STREAM, n);
-            ems_excerpt e = row_of(t, i);
-            ems_sample_held(&t->sampler, &rng, blind, &e);
-        }
-        ems_graph_forward(t->graph, &t->p, &t->batch, 0);
-        const ems_score_sums s = ems_graph_score(t->graph, &t->batch);
-        sum.nll += s.nll;
-        sum.count += s.count;
-        sum.top1 += s.top1;
-        sum.top5 += s.top5;
-    }
-    return sum;
-}
-
-/* ---- Files -------------------------------------------------------------- */
-
-static double seconds_now(const ems_training *t)
+double ems_train_seconds(const ems_training *t)
 {
     return t->state.seconds + ems_now() - t->started;
 }
@@ -261,118 +376,25 @@ static void save_checkpoint(ems_training *t, ems_error *err)
 {
     ems_error local;
     const double seconds = t->state.seconds;
-    t->state.seconds = seconds_now(t);
+    if (!ems_train_leads(t))
+        return;
+    t->state.seconds = ems_train_seconds(t);
     t->unsaved = ems_checkpoint_save(t, &local) < 0;
     t->state.seconds = seconds;
     t->saved = ems_now();
     if (!t->unsaved)
         return;
-    ems_log(t->run, EMS_LOG_WARNING, "%s; training goes on and will try"
+    ems_log(&t->run, EMS_LOG_WARNING, "%s; training goes on and will try"
             " again", local.text);
     if (err)
         *err = local;
-}
-
-static int save_weights(ems_training *t, double nll, ems_error *err)
-{
-    char step[24], loss[24];
-    snprintf(step, sizeof step, "%" PRIu64, t->state.step);
-    snprintf(loss, sizeof loss, "%.6f", nll);
-    const ems_st_pair pairs[] = {{"step", step}, {"held_out_nll", loss}};
-    return ems_params_save(&t->p, t->o.out, pairs, 2, err);
-}
-
-/* Held-out scores; the weights are written when they are the best so far. */
-static void validate(ems_training *t)
-{
-    ems_error err;
-    if (!t->sampler.held_pieces)
-        return;
-    const ems_score_sums with = score(t, 0), blind = score(t, 1);
-    if (ems_cancelled(t->run) || !(with.count > 0))
-        return;
-    const double nll = with.nll / with.count;
-    fprintf(t->log, "held-out step %" PRIu64 " nll %.5f top1 %.4f top5 %.4f"
-            " without-offsets nll %.5f top1 %.4f top5 %.4f%s\n",
-            t->state.step, nll, with.top1 / with.count,
-            with.top5 / with.count, blind.nll / blind.count,
-            blind.top1 / blind.count, blind.top5 / blind.count,
-            nll < t->state.best ? " best" : "");
-    ems_log(t->run, EMS_LOG_INFO, "step %" PRIu64 ": held-out loss %.4f",
-            t->state.step, nll);
-    if (!(nll < t->state.best))
-        return;
-    if (save_weights(t, nll, &err) == EMS_OK)
-        t->state.best = nll;
-    else
-        ems_log(t->run, EMS_LOG_WARNING, "%s; training goes on and will try"
-                " again", err.text);
-}
-
-/* ---- The loop ----------------------------------------------------------- */
-
-static double progress(const ems_training *t)
-{
-    const double steps = t->o.steps ? (double)t->state.step / t->o.steps : 0;
-    const double time = t->o.minutes > 0
-                            ? seconds_now(t) / (60 * t->o.minutes) : 0;
-    return steps > time ? steps : time;
-}
-
-static int went_wrong(const ems_training *t, double loss, ems_error *err)
-{
-    return ems_fail(err, EMS_EINTERNAL, "step %" PRIu64 ": loss %g, gradient"
-                    " norm %g: training has diverged and stops; \"%s\" and"
-                    " the last checkpoint are from before: resume with a"
-                    " lower learning rate than %g", t->state.step + 1, loss,
-                    t->norm, t->o.out, t->o.lr);
-}
-
-static int train_step(ems_training *t, ems_error *err)
-{
-    fill_batch(t);
-    t->lr = ems_learning_rate(t->o.lr, t->o.lr_end, t->o.warmup,
-                              t->state.step, progress(t));
-    ems_graph_forward(t->graph, &t->p, &t->batch,
-                      t->state.step + 1 + (t->o.seed << 40));
-    const double loss = ems_graph_backward(t->graph, &t->p, &t->batch, &t->d);
-    t->norm = ems_optim_norm(&t->optim);
-    if (!isfinite(loss) || !isfinite(t->norm))
-        return went_wrong(t, loss, err);
-    const double scale = t->o.clip > 0 && t->norm > t->o.clip
-                             ? t->o.clip / t->norm : 1;
-    ems_optim_step(&t->optim, t->state.step + 1, t->lr, t->o.weight_decay,
-                   scale);
-    t->state.step++;
-    t->state.tokens += (uint64_t)t->o.batch * t->sampler.length;
-    t->loss += loss;
-    return EMS_OK;
-}
-
-static void log_line(ems_training *t, double *since, uint64_t *from)
-{
-    const double now = ems_now();
-    const double n = (double)(t->state.step - *from);
-    if (n < 1)
-        return;
-    const double speed = n * t->o.batch * (double)t->sampler.length /
-                         (now - *since);
-    fprintf(t->log, "step %" PRIu64 " tokens %" PRIu64 " loss %.6f lr %.3e"
-            " norm %.3f tok/s %.0f minutes %.2f\n", t->state.step,
-            t->state.tokens, t->loss / n, t->lr, t->norm, speed,
-            seconds_now(t) / 60);
-    ems_log(t->run, EMS_LOG_DEBUG, "step %" PRIu64 ": loss %.4f, %.0f tokens"
-            " a second", t->state.step, t->loss / n, speed);
-    t->loss = 0;
-    *since = now;
-    *from = t->state.step;
 }
 
 static int at_end(const ems_training *t)
 {
     if (t->o.steps && t->state.step >= (uint64_t)t->o.steps)
         return 1;
-    return t->o.minutes > 0 && seconds_now(t) >= 60 * t->o.minutes;
+    return t->o.minutes > 0 && t->turn.seconds >= 60 * t->o.minutes;
 }
 
 static int validation_is_due(const ems_training *t)
@@ -381,64 +403,86 @@ static int validation_is_due(const ems_training *t)
     return every && t->state.step % every == 0;
 }
 
-static int loop(ems_training *t, ems_error *err)
+/* After a step: lines, scores, files. */
+static int look_back(ems_training *t, ems_error *err)
 {
-    uint64_t from = t->state.step;
-    double since = ems_now();
-    t->started = t->saved = since;
-    while (!at_end(t)) {
-        if (ems_cancelled(t->run))
-            return ems_fail_cancelled(err);
-        const int code = train_step(t, err);
-        if (code < 0)
-            return code;
-        ems_progress(t->run, "train", fmin(progress(t), 1));
-        if (t->state.step % LOG_STEPS == 0)
-            log_line(t, &since, &from);
-        if (validation_is_due(t)) {
-            validate(t);
-            since = ems_now();
-            from = t->state.step;
-            t->loss = 0;
-        }
-        if (ems_now() - t->saved >= 60 * t->o.checkpoint_minutes)
-            save_checkpoint(t, NULL);
+    int code = EMS_OK;
+    ems_progress(&t->run, "train", ems_train_progress(&t->o, t->state.step,
+                                                      t->turn.seconds));
+    if (t->state.step % LOG_STEPS == 0)
+        ems_train_log_step(t);
+    if (validation_is_due(t)) {
+        code = ems_train_validate(t, err);
+        ems_train_log_restart(t);
     }
-    return EMS_OK;
+    if (ems_now() - t->saved >= 60 * t->o.checkpoint_minutes)
+        save_checkpoint(t, NULL);
+    return code;
 }
 
-/* However the loop ended, unless it diverged: keep what was learnt. */
+static int loop(ems_training *t, ems_error *err)
+{
+    t->started = t->saved = ems_now();
+    ems_train_log_restart(t);
+    for (;;) {
+        int code = ems_train_turn(t, err);
+        if (code < 0 || at_end(t))
+            return code;
+        if (t->turn.cancelled > 0)
+            return ems_fail_cancelled(err);
+        code = ems_train_step(t, err);
+        if (code == EMS_OK)
+            code = look_back(t, err);
+        if (code < 0)
+            return code;
+    }
+}
+
+/* However the loop ended, unless it went wrong: keep what was learnt. */
 static int finish(ems_training *t, int code, ems_error *err)
 {
     ems_error local = {0};
     if (code != EMS_OK && code != EMS_ECANCELLED)
         return code;
     if (code == EMS_OK && !validation_is_due(t))
-        validate(t);
+        code = ems_train_validate(t, err);
     save_checkpoint(t, &local);
     if (t->unsaved && code == EMS_OK) {
-        if (err)
-            *err = local;
-        return local.code;
+        *err = local;
+        code = local.code;
     }
     /* Without held-out pieces the last weights are the best known. */
-    if (code == EMS_OK && !t->sampler.held_pieces)
-        return save_weights(t, NAN, err);
+    if (code == EMS_OK && !t->sampler.held_pieces && ems_train_leads(t))
+        code = ems_train_save_weights(t, NAN, err);
+    return ems_ranks_agree(t->ranks, code, err);
+}
+
+static int train(ems_training *t, ems_error *err)
+{
+    int code = ems_ranks_open(&t->ranks, err);
+    if (!ems_train_leads(t)) {
+        t->run.log = NULL;
+        t->run.progress = NULL;
+    }
+    if (code == EMS_OK)
+        code = open_training(t, err);
+    if (code == EMS_OK) {
+        code = loop(t, err);
+        code = finish(t, code, err);
+        ems_train_log_end(t, code, err);
+    }
     return code;
 }
 
-static int dry_run(const ems_train_options *o, const ems_run *run)
+static int dry_run(const ems_train_options *options, const ems_run *run,
+                   ems_error *err)
 {
-    const ems_graph_options g = graph_options(o);
+    ems_train_options o = *options;
+    if (o.from && ems_train_from_shape(o.from, &o.shape, err) < 0)
+        return err->code;
     ems_pool *pool = ems_pool_new(ems_run_threads(run), NULL);
-    const int threads = ems_pool_threads(pool);
+    describe(&o, ems_pool_threads(pool), 1, run);
     ems_pool_free(pool);
-    const size_t n = ems_params_count(&o->shape);
-    ems_log(run, EMS_LOG_INFO, "%zu parameters; %zu bytes for activations,"
-            " %zu for parameters, gradient and optimiser; %.4g floating"
-            " point operations a step of %zu tokens", n,
-            ems_graph_bytes(&g, threads), 4 * n * sizeof(float),
-            ems_graph_flops(&g), g.batch * g.tokens);
     return EMS_OK;
 }
 
@@ -451,81 +495,15 @@ int ems_train_music(const ems_train_options *options, const ems_run *run,
     if (options_check(options, err) < 0)
         return err->code;
     if (options->dry_run)
-        return dry_run(options, run);
+        return dry_run(options, run, err);
     ems_training *t = ems_alloc(1, sizeof *t);
     if (!t)
         return ems_out_of_memory(err);
     t->o = *options;
-    t->run = run;
-    int code = open_training(t, err);
-    if (code == EMS_OK) {
-        code = loop(t, err);
-        code = finish(t, code, err);
-    }
-    close_training(t);
-    ems_free(t);
-    return code;
-}
-
-/* ---- Measuring ---------------------------------------------------------- */
-
-static void fill_random(ems_training *t, size_t length)
-{
-    const size_t rows = (size_t)t->o.batch * length;
-    ems_rng rng = ems_rng_seed(1, 0);
-    for (size_t i = 0; i < 2 * rows; i++)
-        t->ids[i] = (uint16_t)(EMS_BAR + ems_rng_below(&rng, EMS_VOCAB - 2));
-    for (size_t i = 0; i < rows + 2 * (size_t)t->o.batch; i++)
-        t->reals[i] = (float)ems_rng_uniform(&rng);
-}
-
-/* Seconds of a step: the best of some, as other work disturbs. */
-static double time_steps(ems_training *t)
-{
-    enum { REPEAT = 4 };
-    double best = INFINITY;
-    for (uint64_t i = 1; i <= REPEAT && !ems_cancelled(t->run); i++) {
-        const double start = ems_now();
-        ems_graph_forward(t->graph, &t->p, &t->batch, i);
-        ems_graph_backward(t->graph, &t->p, &t->batch, &t->d);
-        const double norm = ems_optim_norm(&t->optim);
-        ems_optim_step(&t->optim, i, 1e-5, 0.01, 1 / (1 + norm));
-        best = fmin(best, ems_now() - start);
-    }
-    return best;
-}
-
-int ems_bench_train(const ems_bench_options *options,
-                    double *tokens_per_second, const ems_run *run,
-                    ems_error *err)
-{
-    ems_error local;
-    if (!err)
-        err = &local;
-    ems_training *t = ems_alloc(1, sizeof *t);
-    if (!t)
-        return ems_out_of_memory(err);
-    t->o = ems_train_defaults();
-    t->o.shape = options->shape;
-    t->o.precision = options->precision;
-    t->o.batch = options->batch;
-    t->run = run;
-    int code = ems_shape_check(&t->o.shape, err);
-    if (code == EMS_OK && t->o.batch < 1)
-        code = ems_fail(err, EMS_EINVAL, "batch of %d sequences; take at"
-                        " least 1", t->o.batch);
-    if (code == EMS_OK)
-        code = open_engine(t, err);
-    if (code == EMS_OK) {
-        const size_t length = (size_t)(t->o.shape.context_len -
-                                       EMS_CONDITIONS);
-        ems_params_init(&t->p, 1);
-        fill_random(t, length);
-        *tokens_per_second = t->o.batch * (double)length / time_steps(t);
-        if (ems_cancelled(run))
-            code = ems_fail_cancelled(err);
-    }
-    close_training(t);
+    if (run)
+        t->run = *run;
+    const int code = train(t, err);
+    ems_train_close(t);
     ems_free(t);
     return code;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 enum { FIELDS = 11, TEXT = 24 };
+#define HELD "held_out_pieces"
 
 static uint64_t bits_of(double x)
 {
@@ -60,13 +61,16 @@ int ems_checkpoint_save(const ems_training *t, ems_error *err)
 {
     uint64_t v[FIELDS];
     char text[FIELDS][TEXT];
-    ems_st_pair pair[FIELDS + 1];
+    char held[TEXT];
+    ems_st_pair pair[FIELDS + 2];
     fields_of(&t->state, v);
     for (int i = 0; i < FIELDS; i++) {
         snprintf(text[i], TEXT, "%" PRIu64, v[i]);
         pair[i] = (ems_st_pair){KEYS[i], text[i]};
     }
+    snprintf(held, sizeof held, "%" PRIu64, t->state.held);
     pair[FIELDS] = (ems_st_pair){"format", "emsync-checkpoint-1"};
+    pair[FIELDS + 1] = (ems_st_pair){HELD, held};
     const float *const data[] = {t->optim.p, t->optim.m, t->optim.v};
     const char *const name[] = {"parameters", "moment1", "moment2"};
     ems_st_tensor tensor[3];
@@ -75,7 +79,7 @@ int ems_checkpoint_save(const ems_training *t, ems_error *err)
             .name = name[i], .dtype = EMS_DT_F32, .ndim = 1,
             .dims = {t->p.count}, .data = data[i],
             .bytes = t->p.count * sizeof(float)};
-    return ems_safetensors_write(t->checkpoint, tensor, 3, pair, FIELDS + 1,
+    return ems_safetensors_write(t->checkpoint, tensor, 3, pair, FIELDS + 2,
                                  err);
 }
 
@@ -98,6 +102,8 @@ static int read_state(const ems_safetensors *st, const char *path,
             return ems_fail(err, EMS_EFORMAT, "\"%s\" is not a checkpoint:"
                             " no \"%s\" in its metadata", path, KEYS[i]);
     state_of(v, s);
+    if (read_number(ems_safetensors_metadata(st, HELD), &s->held) < 0)
+        s->held = 0; /* not in the first checkpoints: unknown */
     if (!(s->seconds >= 0) || ems_shape_check(&s->shape, NULL) < 0)
         return ems_fail(err, EMS_EFORMAT, "\"%s\": the checkpoint's state is"
                         " damaged; train anew", path);
