@@ -1,7 +1,7 @@
 #include "commands.h"
 
 const cli_command *const cli_commands[] = {
-    &cli_score,         &cli_analyze,       &cli_plan,
+    &cli_score,         &cli_analyze,       &cli_plan,          &cli_cuts,
     &cli_compose,       &cli_render,        &cli_mux,
     &cli_model_info,    &cli_model_check,   &cli_model_import,
     &cli_model_convert, &cli_dataset_build, &cli_train_music,

@@ -36,7 +36,14 @@ extern const char *const cli_stem_names[];      /* files of --stems */
      .min = -1, .max = 1, .unset = "as analysed"},                            \
     {CLI_ROW(CLI_REAL, f.arousal, "arousal", "A",                          \
              "one arousal for the whole film, -1 calm to 1 excited"),         \
-     .min = -1, .max = 1, .unset = "as analysed"}
+     .min = -1, .max = 1, .unset = "as analysed"},                            \
+    {CLI_ROW(CLI_INPUT, f.cuts, "cuts", "FILE",                            \
+             "the cuts of another program: seconds, Audacity, PySceneDetect"  \
+             " CSV, EDL, OpenTimelineIO, FCPXML"),                            \
+     .unset = "as analysed"},                                                 \
+    {CLI_ROW(CLI_TEXT, f.cuts_start, "cuts-start", "TIMECODE",             \
+             "where the film begins in an EDL"),                              \
+     .unset = "its first whole hour"}
 
 #define COMPOSE_OPTIONS(f)                                                 \
     CLI_TITLE("Composition"),                                                 \
@@ -88,7 +95,7 @@ extern const char *const cli_stem_names[];      /* files of --stems */
 void cli_result_open(cli_json *j, const char *path);
 void cli_result_close(cli_json *j);
 
-extern const cli_command cli_score, cli_analyze, cli_plan, cli_compose,
+extern const cli_command cli_score, cli_analyze, cli_plan, cli_cuts, cli_compose,
     cli_render, cli_mux, cli_model_info, cli_model_check, cli_model_import,
     cli_model_convert,
     cli_dataset_build, cli_train_music, cli_bench_compose, cli_bench_train,

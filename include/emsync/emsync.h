@@ -149,6 +149,10 @@ typedef struct ems_plan_options {
     double min_gap;          /* seconds between hits; <= 0: the policy's own
                                 (paper 4 s, exact 1 s) */
     double valence, arousal; /* NaN: as analysed; else used for the whole film */
+    const char *cuts;        /* a cut list of another program instead of the
+                                analysis' cuts (docs/FORMATS.md); NULL: none */
+    const char *cuts_start;  /* timecode that the film's first frame has in an
+                                EDL; NULL: its first whole hour */
 } ems_plan_options;
 
 EMS_API ems_plan_options ems_plan_defaults(void);
@@ -161,6 +165,31 @@ EMS_API int ems_plan_save(const ems_plan *p, const char *path, ems_error *err);
 EMS_API double ems_plan_duration(const ems_plan *p);
 /* Times of the hits, ascending; they belong to the plan. */
 EMS_API const double *ems_plan_hits(const ems_plan *p, size_t *count);
+
+typedef enum ems_list_kind { /* how other programs write moments of a film */
+    EMS_LIST_AUTO,     /* told by the file's suffix */
+    EMS_LIST_SECONDS,  /* plain seconds (.txt) */
+    EMS_LIST_AUDACITY, /* label track */
+    EMS_LIST_SCENES,   /* PySceneDetect (.csv) */
+    EMS_LIST_EDL,      /* CMX 3600 (.edl) */
+    EMS_LIST_OTIO,     /* OpenTimelineIO (.otio) */
+    EMS_LIST_FCPXML,   /* Final Cut Pro X (.fcpxml) */
+    EMS_LIST_CHAPTERS, /* YouTube; at least three of ten seconds */
+    EMS_LIST_MLT,      /* Shotcut and Kdenlive project (.mlt), with the music
+                          on a track of its own; needs video and music */
+} ems_list_kind;
+
+typedef struct ems_list_options {
+    ems_list_kind kind;
+    int cuts;          /* nonzero: every cut; else the hits */
+    const char *video, *music; /* files, for lists that name them; or NULL */
+    const char *start; /* timecode of the first frame in an EDL; NULL: one hour */
+} ems_list_options;
+
+/* Write the plan's hits or cuts for another program, each with a name that
+ * tells its number and emotion. NULL options: hits, the kind by suffix. */
+EMS_API int ems_plan_export(const ems_plan *p, const char *path,
+                            const ems_list_options *options, ems_error *err);
 EMS_API void ems_plan_free(ems_plan *p);
 
 /* ---- 3. compose: the music as notes ------------------------------------ */

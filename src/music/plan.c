@@ -265,10 +265,21 @@ ems_plan *ems_plan_make(const ems_analysis *a,
         ems_fail(err, EMS_EINVAL, "no analysis to plan from was given");
         return NULL;
     }
+    const double duration = ems_analysis_duration(a);
+    const double fps = ems_analysis_fps(a);
     const ems_cut *cuts = ems_analysis_cuts(a, &cut_count);
     const ems_knot *curve = ems_analysis_curve(a, &knot_count);
-    return ems_plan_from(ems_analysis_duration(a), ems_analysis_fps(a), cuts,
-                         cut_count, curve, knot_count, options, err);
+    ems_cut *listed = NULL;
+    if (options && options->cuts) {
+        if (ems_plan_listed(&listed, &cut_count, duration, fps, options,
+                            err) < 0)
+            return NULL;
+        cuts = listed;
+    }
+    ems_plan *p = ems_plan_from(duration, fps, cuts, cut_count, curve,
+                                knot_count, options, err);
+    ems_free(listed);
+    return p;
 }
 
 /* ---- Hash --------------------------------------------------------------- */

@@ -26,6 +26,10 @@ ems_plan *ems_plan_from(double duration, double fps, const ems_cut *cuts,
                         size_t cut_count, const ems_knot *curve,
                         size_t knot_count, const ems_plan_options *options,
                         ems_error *err);
+/* The cuts of options->cuts, as hard as can be; release with ems_free. */
+int ems_plan_listed(ems_cut **cuts, size_t *count, double duration,
+                    double fps, const ems_plan_options *options,
+                    ems_error *err);
 /* plan.json from memory; `name` stands for the file in errors. */
 ems_plan *ems_plan_parse(const char *data, size_t size, const char *name,
                          ems_error *err);
