@@ -171,12 +171,18 @@ static void run_part(void *ctx, size_t index)
     const size_t i = index / s->across * s->rows;
     const size_t j = index % s->across * s->columns;
     ems_gemm g = *s->g;
+    ems_packed packed;
     g.c += i * g.ldc + j;
     g.a += i * g.a_row;
     g.m = g.m - i < s->rows ? g.m - i : s->rows;
     g.n = g.n - j < s->columns ? g.n - j : s->columns;
-    if (!g.packed) /* a packed B is never split by columns */
+    if (g.packed) {
+        packed = *g.packed;
+        packed.first += j;
+        g.packed = &packed;
+    } else {
         g.b += j * g.b_col;
+    }
     if (g.bias)
         g.bias += j;
     if (g.gate)
@@ -195,23 +201,27 @@ static size_t parts_of(size_t n, size_t parts, size_t unit, size_t *step)
     return (n + *step - 1) / *step;
 }
 
-/* Rows first, as many blocks as keep all threads busy to the end; columns
- * are cut too when the rows give too few. */
-static void choose_split(split *s, size_t *down)
+/* Blocks of C, enough of them that no thread waits long for another at the
+ * end: of rows first; of columns too where the rows give too few. */
+static size_t choose_split(split *s)
 {
-    enum { ROWS = 192, UNIT = 12, COLUMNS = 64, SMALL = 1 << 16 };
+    enum { ROWS = 96, UNIT = 12, COLUMNS = 64, WIDE = 256, SMALL = 1 << 16 };
     const ems_gemm *g = s->g;
-    const size_t threads = s->pool->slots;
-    size_t across = 1;
-    *down = g->m / ROWS < 4 * threads ? g->m / ROWS : 4 * threads;
-    if (g->m * g->n * g->k < SMALL)
-        *down = 1;
-    else if (*down < threads && !g->packed && g->n >= 2 * COLUMNS)
-        across = *down ? (threads + *down - 1) / *down : threads;
-    else if (*down < threads)
-        *down = threads;
-    *down = parts_of(g->m, *down, UNIT, &s->rows);
+    const size_t threads = s->pool->slots, wanted = 12 * threads;
+    size_t down = (g->m + ROWS - 1) / ROWS, across = 1;
+    s->rows = g->m;
+    s->columns = g->n;
+    s->across = 1;
+    if (threads == 1 || g->m * g->n * g->k < SMALL)
+        return 1;
+    down = down < wanted ? down : wanted;
+    if (down < wanted) /* a wide block makes the most of its rows of A */
+        across = (g->n + WIDE - 1) / WIDE;
+    if (down * across < 2 * threads)
+        across = (2 * threads + down - 1) / down;
+    down = parts_of(g->m, down, UNIT, &s->rows);
     s->across = parts_of(g->n, across, COLUMNS, &s->columns);
+    return down * s->across;
 }
 
 typedef struct shared_pack {
@@ -235,22 +245,53 @@ static void pack_shared(void *ctx, size_t index)
                   g->n, g->flags);
 }
 
-void ems_gemm_all(ems_gemm_pool *p, const ems_gemm *wanted)
+/* All of k that B's room allows. */
+static void multiply_slab(ems_gemm_pool *p, const ems_gemm *wanted)
 {
-    if (!wanted->m || !wanted->n)
-        return;
     ems_gemm g = *wanted;
-    ems_packed packed = {p->shared, g.k, g.n, 0};
-    size_t down;
+    const ems_packed packed = {p->shared, g.k, g.n, 0};
     split s = {.pool = p, .g = &g};
-    choose_split(&s, &down);
-    if (down > 1 && !g.packed &&
+    const size_t parts = choose_split(&s);
+    if (parts > 1 && !g.packed &&
         ems_gemm_packed_floats(p->level, g.k, g.n) <= SHARED) {
         shared_pack pack = {p, wanted};
         ems_pool_for(p->pool, (g.k + EMS_GEMM_BLOCK - 1) / EMS_GEMM_BLOCK,
                      pack_shared, &pack);
         g.packed = &packed;
-        choose_split(&s, &down);
     }
-    ems_pool_for(p->pool, down * s.across, run_part, &s);
+    ems_pool_for(p->pool, parts, run_part, &s);
+}
+
+/* Rows of B that are packed in one go: all, or a multiple of a block. */
+static size_t slab_of(const ems_gemm_pool *p, const ems_gemm *g)
+{
+    const size_t width = ems_gemm_packed_floats(p->level, 1, g->n);
+    const size_t most = SHARED / width / EMS_GEMM_BLOCK * EMS_GEMM_BLOCK;
+    if (g->packed || g->k <= most || most == 0)
+        return g->k;
+    const size_t slabs = (g->k + most - 1) / most;
+    size_t slab;
+    parts_of(g->k, slabs, EMS_GEMM_BLOCK, &slab);
+    return slab;
+}
+
+void ems_gemm_all(ems_gemm_pool *p, const ems_gemm *wanted)
+{
+    if (!wanted->m || !wanted->n)
+        return;
+    const size_t slab = slab_of(p, wanted);
+    for (size_t at = 0; at < wanted->k; at += slab) {
+        ems_gemm g = *wanted;
+        g.k = wanted->k - at < slab ? wanted->k - at : slab;
+        g.a += at * g.a_col;
+        if (!g.packed)
+            g.b += at * g.b_row;
+        if (at > 0)
+            g.flags |= EMS_GEMM_ADD;
+        if (at + g.k < wanted->k) { /* what is done to the whole sum only */
+            g.flags &= ~EMS_GEMM_RELU;
+            g.bias = g.gate = NULL;
+        }
+        multiply_slab(p, &g);
+    }
 }

@@ -36,8 +36,10 @@ typedef int vi __attribute__((vector_size(EMS_VW * 4)));
 #define INLINE static inline __attribute__((always_inline))
 #ifdef __clang__
 #define UNROLL _Pragma("unroll")
+#define UNROLL_K _Pragma("unroll 4")
 #else
 #define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL_K _Pragma("GCC unroll 4")
 #endif
 
 #ifdef EMS_PAIRS
@@ -154,24 +156,40 @@ INLINE void store_finished(const sink *s, vf sum[MR][NV])
                 finish(s, sum[r][v], (size_t)r, (size_t)v * EMS_VW);
 }
 
+/* Ask for the tile's place in C while its sums are made. Where a row lies
+ * across two cache lines, the panel before has had the first. */
+INLINE void fetch_tile(const sink *s)
+{
+    UNROLL
+    for (int r = 0; r < MR; r++)
+        __builtin_prefetch(s->c + (size_t)r * s->ldc + NR - 1, 1);
+}
+
+/* One step of k: every sum plus its product. */
+INLINE void multiply(vf sum[MR][NV], const unit *a, size_t row, const unit *b)
+{
+    UNROLL
+    for (int r = 0; r < MR; r++)
+        UNROLL
+        for (int v = 0; v < NV; v++)
+            sum[r][v] = multiply_add(sum[r][v], a[(size_t)r * row],
+                                     b + v * EMS_VW);
+}
+
 /* sums[MR][NR] of a[r*row + p*col] times panel b[p*NR + j] over k units. */
 INLINE void tile(const sink *s, const unit *a, size_t row, size_t col,
                  const unit *restrict b, size_t k, size_t m, size_t n)
 {
     vf sum[MR][NV];
+    fetch_tile(s);
     UNROLL
     for (int r = 0; r < MR; r++)
         UNROLL
         for (int v = 0; v < NV; v++)
             sum[r][v] = (vf){0};
-    for (size_t p = 0; p < k; p++, a += col, b += NR) {
-        UNROLL
-        for (int r = 0; r < MR; r++)
-            UNROLL
-            for (int v = 0; v < NV; v++)
-                sum[r][v] = multiply_add(sum[r][v], a[(size_t)r * row],
-                                         b + v * EMS_VW);
-    }
+    UNROLL_K
+    for (size_t p = 0; p < k; p++)
+        multiply(sum, a + p * col, row, b + p * NR);
     if (m == MR && n == NR && !s->bias && !s->relu && !s->gate) {
         store_plain(s, sum);
     } else if (m == MR && n == NR) {
@@ -187,26 +205,38 @@ INLINE void tile(const sink *s, const unit *a, size_t row, size_t col,
     }
 }
 
-static __attribute__((noinline)) void
-tile_packed(const sink *s, const unit *a, const unit *b, size_t k, size_t m,
-            size_t n)
+/* Tiles one below the other against one panel; A advances by `step`. */
+INLINE void tiles(sink s, const unit *a, size_t row, size_t col, size_t step,
+                  const unit *b, size_t k, size_t m, size_t n)
 {
-    tile(s, a, 1, MR, b, k, m, n);
+    for (size_t i = 0; i < m; i += MR, a += step) {
+        tile(&s, a, row, col, b, k, least(m - i, MR), n);
+        s.c += MR * s.ldc;
+        if (s.gate)
+            s.gate += MR * s.ldgate;
+    }
+}
+
+static __attribute__((noinline)) void
+tiles_packed(const sink *s, const unit *a, const unit *b, size_t k, size_t m,
+             size_t n)
+{
+    tiles(*s, a, 1, MR, MR * k, b, k, m, n);
 }
 
 #ifndef EMS_PAIRS
 static __attribute__((noinline)) void
-tile_rows(const sink *s, const float *a, size_t row, const float *b, size_t k,
-          size_t n)
+tiles_rows(const sink *s, const float *a, size_t row, const float *b,
+           size_t k, size_t m, size_t n)
 {
-    tile(s, a, row, 1, b, k, MR, n);
+    tiles(*s, a, row, 1, MR * row, b, k, m, n);
 }
 
 static __attribute__((noinline)) void
-tile_columns(const sink *s, const float *a, size_t col, const float *b,
-             size_t k, size_t n)
+tiles_columns(const sink *s, const float *a, size_t col, const float *b,
+              size_t k, size_t m, size_t n)
 {
-    tile(s, a, 1, col, b, k, MR, n);
+    tiles(*s, a, 1, col, MR, b, k, m, n);
 }
 #endif
 
@@ -216,10 +246,25 @@ static void round_all(float *x, size_t n, int bf16)
         x[i] = ems_bf16_round(x[i]);
 }
 
+/* Whole tiles of columns of A: each row is read once, in order. */
+static void pack_columns(unit *restrict d, const float *restrict a,
+                         size_t col, size_t tiles, size_t k)
+{
+    for (size_t p = 0; p < k; p++, a += col)
+        for (size_t i = 0; i < tiles; i++)
+            memcpy(d + (i * k + p) * MR, a + i * MR, MR * sizeof *d);
+}
+
 static void pack_a(unit *restrict d, const float *restrict a, size_t row,
                    size_t col, size_t m, size_t k)
 {
-    for (size_t i = 0; i < m; i += MR) {
+    size_t done = 0;
+    if (PER == 1 && row == 1) {
+        done = m / MR * MR;
+        pack_columns(d, a, col, m / MR, k);
+        d += done * k;
+    }
+    for (size_t i = done; i < m; i += MR) {
         const size_t rows = least(m - i, MR);
         const float *x = a + i * row;
         for (size_t p = 0; p < k; p += PER, x += PER * col) {
@@ -300,12 +345,11 @@ static void rows_packed(const block *x, size_t at, size_t m, float *work)
            m, x->k);
     if (PER == 1)
         round_all(work, (m + MR - 1) / MR * MR * k, g->flags & EMS_GEMM_BF16);
-    for (size_t j = 0; j < x->n; j += NR)
-        for (size_t i = 0; i < m; i += MR) {
-            const sink s = sink_at(x, at + i, x->at_n + j);
-            tile_packed(&s, a + i * k, x->b + j / NR * x->panel, k,
-                        least(m - i, MR), least(x->n - j, NR));
-        }
+    for (size_t j = 0; j < x->n; j += NR) {
+        const sink s = sink_at(x, at, x->at_n + j);
+        tiles_packed(&s, a, x->b + j / NR * x->panel, k, m,
+                     least(x->n - j, NR));
+    }
 }
 
 #ifndef EMS_PAIRS
@@ -318,13 +362,11 @@ static void rows_direct(const block *x, size_t at, size_t m, float *work)
     for (size_t j = 0; j < x->n; j += NR) {
         const float *b = x->b + j / NR * x->panel;
         const size_t n = least(x->n - j, NR);
-        for (size_t i = 0; i < whole; i += MR) {
-            const sink s = sink_at(x, at + i, x->at_n + j);
-            if (g->a_col == 1)
-                tile_rows(&s, a + i * g->a_row, g->a_row, b, x->k, n);
-            else
-                tile_columns(&s, a + i, g->a_col, b, x->k, n);
-        }
+        const sink s = sink_at(x, at, x->at_n + j);
+        if (g->a_col == 1)
+            tiles_rows(&s, a, g->a_row, b, x->k, whole, n);
+        else
+            tiles_columns(&s, a, g->a_col, b, x->k, whole, n);
     }
     if (whole < m)
         rows_packed(x, at + whole, m - whole, work);
