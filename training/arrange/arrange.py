@@ -17,21 +17,22 @@ from pathlib import Path
 from random import Random
 
 import grooves
-import layers
 import midi
 import modal
 import nottingham
 import openewld
 import pop909
-from assemble import assemble, cut_bars
+from assemble import assemble
 from band import NAMES, Failure, play_film, play_mma
+from boundaries import choose_boundaries, lead_chords, possible
 from harmony import BRIGHT, CHORD_VIEWS, VIEWS, change_mode, scale_time, transpose
 from midi import FAMILIES, family_of
-from plan import choose_families, lay_out, make_sections, pick_groove
+from plan import choose_families, follow_boundaries, lay_out, make_sections, pick_groove
 from songs import bar_length
+from themes import make_theme
 
 # How often a source is drawn.
-SOURCES = {"openewld": 32, "nottingham": 21, "pop909-chords": 27, "modal": 20}
+SOURCES = {"openewld": 30, "nottingham": 20, "pop909-chords": 25, "modal": 25}
 MODE_VALENCE = {"major": 1.0, "lydian": 0.8, "mixolydian": 0.7, "dorian": -0.4, "minor": -0.8, "harmonic minor": -0.9,
                 "phrygian": -1.0}
 FIFTHS = {0: 0, 7: 1, 2: 2, 9: 3, 4: 4, 11: 5, 6: 6, 5: -1, 10: -2, 3: -3, 8: -4, 1: -5}
@@ -61,8 +62,35 @@ def pick_song(random, source, library, bright):
     return change_mode(random.choice(library[source]), bright)
 
 
-def make_piece(number, seed, library, names, folder, scratch):
-    random = Random(f"{seed}/{number}")
+def write_piece(path, piece, song):
+    minor = song.mode not in BRIGHT
+    midi.write_file(path, piece.notes, title=song.title, tempos=piece.tempos, metres=piece.metres,
+                    fifths=FIFTHS[(song.key + (3 if minor else 0)) % 12], minor=minor)
+
+
+def label_sections(name, piece, sections, tempo, mode, energy):
+    """When each section begins, its valence and its arousal, where it has any notes."""
+    rows = []
+    for (start, end), section in zip(piece.stretches, sections):
+        notes = [note for note in piece.notes if start <= note.start < end]
+        if notes:
+            seconds = max(midi.seconds_at(piece.tempos, end) - midi.seconds_at(piece.tempos, start), 0.5)
+            valence, arousal = guess_emotion(notes, mode, tempo * section.pace, seconds,
+                                             clamp(energy + 0.4 * (section.level - 1)))
+            rows.append({"file": name, "start": round(midi.seconds_at(piece.tempos, start), 2), "valence": valence,
+                         "arousal": arousal})
+    return rows
+
+
+def too_poor(piece, seconds):
+    """Would nobody keep it? Too few or too many notes, or silence."""
+    starts = sorted(midi.seconds_at(piece.tempos, note.start) for note in piece.notes)
+    return (not 2 <= len(starts) / seconds <= 32 or starts[0] > 4 or
+            any(later - earlier > 5 for earlier, later in zip(starts, starts[1:])))
+
+
+def draw_piece(random, number, seed, library, names, path):
+    """One draw of a piece: the song, the groove and what came of them."""
     bright, arousal = number % 2 == 0, 1 if number // 2 % 2 == 0 else -1  # the four quadrants in turn
     sources = [source for source in SOURCES if source == "modal" or library[source]]
     source = random.choices(sources, [SOURCES[source] for source in sources])[0]
@@ -72,36 +100,53 @@ def make_piece(number, seed, library, names, folder, scratch):
     song = transpose(scale_time(song, metre, factor), random.randrange(12))
     groove, tempo = pick_groove(random, metre, arousal, source)
     bar = bar_length(metre)
-    bars = max(10, round(random.uniform(45, 145) * tempo / 60 / bar))
-    chords, tune, intro, body, ending = lay_out(song, random, bars)
+    bars = max(12, round(random.uniform(50, 145) * tempo / 60 / bar))
+    chords, tune, intro, body, ending = lay_out(song, random, bars, tempo)
     families = choose_families(random, arousal)
-    with_melody = random.random() < (0.8 if tune else 0.5) and (len(families) > 1 or random.random() < 0.7)
-    if with_melody and not tune:
-        tune = layers.theme(chords, song.key, song.mode, bar, bars - ending, random, 0.9 if arousal > 0 else 0.5)
-        tune = [tone for tone in tune if tone[0] >= intro * bar]
-    with_melody = with_melody and bool(tune)
+    sung = bool(tune)
+    with_melody = random.random() < (0.82 if sung else 0.68) and (len(families) > 1 or random.random() < 0.7)
     sections = make_sections(random, intro, body, ending, groove, names, families, with_melody)
-    path, mma_seed = scratch / f"piece{number}", seed * 1000003 + number
+    planned = choose_boundaries(random, sections, metre, tempo, groove.energy, possible(families, with_melody))
+    if random.random() < 0.55:
+        sections = follow_boundaries(sections, planned, bar, random, families)
+    chords = lead_chords(chords, planned, song.mode, random, sung and with_melody)
+    if with_melody and not sung:
+        tune = make_theme(chords, song.key, song.mode, bar, intro, bars - ending, random,
+                          0.75 if arousal > 0 else 0.3)
+    mma_seed = seed * 1000003 + number
     if groove in grooves.FILM:
         band = play_film(path, chords, sections, groove, names, metre, mma_seed, random)
     else:
         band = play_mma(path, chords, sections, groove, mma_seed)
-    notes = assemble(chords, tune if with_melody else [], sections, groove, band, families, tempo, metre, random)
-    notes, metres, length = cut_bars(notes, sections, metre, random)
-    seconds = length * 60 / tempo
-    valence, arousal_guess = guess_emotion(notes, song.mode, tempo, seconds, groove.energy)
-    minor = song.mode not in BRIGHT
-    signature = (song.key + (3 if minor else 0)) % 12
+    piece = assemble(chords, tune if with_melody else [], sections, groove, band, families, tempo, metre, planned,
+                     song.key, song.mode, random)
+    return source, song, groove, tempo, metre, sections, piece
+
+
+def make_piece(number, seed, library, names, folder, scratch):
+    """Writes piece `number`; its row for labels.csv, and the rows for sections.csv."""
+    path = scratch / f"piece{number}"
+    for attempt in range(4):
+        random = Random(f"{seed}/{number}/{attempt}")
+        source, song, groove, tempo, metre, sections, piece = draw_piece(random, number, seed, library, names, path)
+        seconds = midi.seconds_at(piece.tempos, piece.length)
+        if not too_poor(piece, seconds):
+            break
+    valence, arousal = guess_emotion(piece.notes, song.mode, tempo, seconds, groove.energy)
     name = f"{source}/{number:05d}.mid"
-    midi.write_file(folder / name, notes, title=song.title, tempo=tempo, metres=metres, fifths=FIFTHS[signature],
-                    minor=minor)
-    heard = {family_of(note.program) for note in notes}
-    playing = Counter(section.melody for section in sections if section.melody)
-    return {"file": name, "source": source, "title": song.title, "licence": song.licence, "key": NAMES[song.key],
-            "mode": song.mode, "metre": f"{metre[0]}/{metre[1]}", "tempo": tempo, "groove": groove.name,
-            "melody": playing.most_common(1)[0][0] if playing else "none", "valence": valence,
-            "arousal": arousal_guess, "seconds": round(seconds, 2), "notes": len(notes),
-            "families": "+".join(family for family in FAMILIES if family in heard)}
+    write_piece(folder / name, piece, song)
+    parts = label_sections(name, piece, sections, tempo, song.mode, groove.energy)
+    heard = {family_of(note.program) for note in piece.notes}
+    playing = Counter(section.melody for section in sections if section.melody and piece.melody_program is not None)
+    ends = [midi.seconds_at(piece.tempos, boundary.start) for boundary in piece.boundaries]
+    row = {"file": name, "source": source, "title": song.title, "licence": song.licence, "key": NAMES[song.key],
+           "mode": song.mode, "metre": f"{metre[0]}/{metre[1]}", "tempo": tempo, "groove": groove.name,
+           "melody": playing.most_common(1)[0][0] if playing else "none", "valence": valence,
+           "arousal": arousal, "seconds": round(seconds, 2), "notes": len(piece.notes),
+           "families": "+".join(family for family in FAMILIES if family in heard),
+           "melody_program": "" if piece.melody_program is None else piece.melody_program,
+           "boundaries": len(ends), "prepared": sum(bool(boundary.ways) for boundary in piece.boundaries)}
+    return row, parts
 
 # ------------------------------------------------------------------------------------------------ the run
 
@@ -125,11 +170,25 @@ def work(number):
         path.with_suffix(".mid").unlink(missing_ok=True)
 
 
-def write_labels(path, rows):
-    with open(path, "w", newline="", encoding="utf-8") as out:
+def append_rows(path, rows):
+    """Adds rows to a table; a new one begins with the names of its columns."""
+    fresh = not path.exists()
+    with open(path, "a", newline="", encoding="utf-8") as out:
         writer = csv.DictWriter(out, list(rows[0]))
-        writer.writeheader()
+        if fresh:
+            writer.writeheader()
         writer.writerows(rows)
+
+
+def read_rows(folder):
+    """What an earlier run left in labels.csv, with the numbers that report() needs; a broken last line is dropped."""
+    path, rows = folder / "labels.csv", []
+    if path.exists():
+        for row in csv.DictReader(open(path, encoding="utf-8")):
+            if None not in row.values() and (folder / row["file"]).exists():
+                row.update((column, float(row[column])) for column in ("valence", "arousal", "seconds", "notes"))
+                rows.append(row)
+    return rows
 
 
 def report(rows, failures):
@@ -156,6 +215,7 @@ def main():
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--pieces", type=int, default=1600)
     size.add_argument("--hours", type=float)
+    parser.add_argument("--first", type=int, help="number of the first piece (0, or after the last of labels.csv)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--mma-library", default="/usr/share/mma/lib", help="where mma keeps its grooves")
@@ -174,23 +234,34 @@ def main():
     for source in (*readers, "modal"):
         (options.output / source).mkdir(parents=True, exist_ok=True)
 
-    rows, failures, seconds = [], 0, 0.0
+    rows, failures = read_rows(options.output), 0
+    seconds = sum(row["seconds"] for row in rows)
+    first = options.first
+    if first is None:
+        first = max((int(Path(row["file"]).stem) + 1 for row in rows), default=0)
+    if rows:
+        print(f"going on after {len(rows)} pieces, {seconds / 3600:.1f} hours", file=sys.stderr)
     with tempfile.TemporaryDirectory() as scratch:
         values = (options.seed, library, grooves.library(options.mma_library), options.output, Path(scratch))
         with multiprocessing.Pool(options.processes, start_worker, values) as pool:
-            while len(rows) + failures < options.pieces if options.hours is None else seconds < options.hours * 3600:
-                first = len(rows) + failures
+            while first < options.pieces if options.hours is None else seconds < options.hours * 3600:
                 last = first + BATCH if options.hours else min(first + BATCH, options.pieces)
+                made, parts = [], []
                 for result in pool.map(work, range(first, last), chunksize=1):
                     if isinstance(result, str):
                         failures += 1
                         print(result, file=sys.stderr)
                     else:
-                        rows.append(result)
-                        seconds += result["seconds"]
-                if not rows:
+                        made.append(result[0])
+                        parts += result[1]
+                if not made and not rows:
                     sys.exit("arrange: mma made none of the first pieces; see the messages above")
-                write_labels(options.output / "labels.csv", rows)  # what is done so far can be used
+                if made:  # what is done so far can be used, and a later run goes on from it
+                    append_rows(options.output / "sections.csv", parts)
+                    append_rows(options.output / "labels.csv", made)
+                rows += made
+                seconds += sum(row["seconds"] for row in made)
+                first = last
                 print(f"{len(rows)} pieces, {seconds / 3600:.1f} hours", file=sys.stderr)
     print(report(rows, failures))
 

@@ -1,5 +1,7 @@
 """The mma grooves that are used, with what they are good for."""
 
+import csv
+import math
 import re
 from collections import namedtuple
 from pathlib import Path
@@ -89,7 +91,8 @@ FILM_DRUMS = {
 
 # What follows a groove's name in mma's library for the body of a piece.
 BODIES = ("", "Sus", "Plus", "SusPlus", "Walk", "WalkSus", "Fill", "A", "B", "C", "D", "MainA", "MainB")
-FOLDERS = ("stdlib", "casio", "kara", "yamaha", "pflib")  # where two have a groove of one name the earlier counts
+# Where two folders have a groove of one name the earlier counts.
+FOLDERS = ("stdlib", "casio", "kara", "yamaha", "pflib", "zoom", "alexis")
 
 
 def library(folder):
@@ -101,6 +104,49 @@ def library(folder):
             for name in re.findall(r"^\s*DefGroove\s+(\S+)", text, re.MULTILINE | re.IGNORECASE):
                 names.setdefault(name.lower(), name if part == "stdlib" else f"{part}/{path.stem}:{name}")
     return names
+
+
+VARIANT = re.compile(r".{2,}?(?:Intro|End|Ending|Fill|Break|Sus|Plus|SusPlus|Walk|WalkSus|Main|Tag|FillIn|Fade)"
+                     r"[-_]?[A-D0-9]{0,3}(?:In|Sus|Plus)?$", re.IGNORECASE)
+
+
+SLOW = re.compile(r"ballad|slow|lullab|bald|ambient|amb\d|hymn|spirit|dream", re.IGNORECASE)
+FAST = re.compile(r"fast|quick|metal|techno|trance|rave|dnb|house|thr|hrk|ska|polka|twist|jive|samba|rock\d*$|march"
+                  "|speed", re.IGNORECASE)
+
+
+def read_tried():
+    """The grooves that trial.py found to work and GROOVES does not know, with what their names and notes tell."""
+    known, found = {groove.name.lower() for groove in GROOVES}, []
+    with open(Path(__file__).with_name("tried.tsv"), encoding="utf-8") as lines:
+        for row in csv.DictReader(lines, delimiter="\t"):
+            name = row["groove"].split(":")[-1]
+            if name.lower() in known or re.match(r"zoom/(ending|intro)|Metronome", row["groove"]):
+                continue
+            metre, beats = tuple(map(int, row["metre"].split("/"))), int(row["beats"])
+            quarters = metre[0] * 4 / metre[1]
+            onsets = float(row["onsets a beat"]) * beats / quarters
+            busy = sum(float(row[family]) for family in ("drums", "bass", "guitar", "piano", "strings")) / quarters
+            slow, fast = bool(SLOW.search(row["groove"])), bool(FAST.search(row["groove"]))
+            energy = 0.5 * math.log2(max(onsets, 0.5) / 3) + (0.15 if float(row["drums"]) > 0 else -0.3)
+            energy = min(max(energy + 0.35 * (fast - slow), -0.9), 0.9)
+            slowest, fastest = max(50, 240 / busy), min(178, 1500 / busy)
+            slowest, fastest = (max(slowest, 96), fastest) if fast else (slowest, min(fastest, 96)) if slow else \
+                (slowest, fastest)
+            if fastest > slowest + 8:
+                found.append(Groove(name, metre, beats, round(slowest), round(fastest), round(energy, 2)))
+    return found
+
+
+TRIED = read_tried()
+
+
+def is_variant(name, names):
+    """Is it an intro, a fill, an ending or another way to play a groove that goes by a shorter name?"""
+    if VARIANT.fullmatch(name):
+        return True
+    return any(suffix and name.lower().endswith(suffix.lower()) and name[:-len(suffix)].lower() in names
+               for suffix in BODIES)
 
 
 def variants(groove, names):

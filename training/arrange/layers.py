@@ -1,7 +1,7 @@
-"""Parts that are played over, or in place of, what mma makes: held chords, pads, arpeggios, pulses, basses, themes."""
+"""Parts that are played over, or in place of, what mma makes: held chords, pads, arpeggios, pulses, basses."""
 
 from midi import Note
-from songs import QUALITIES, SCALES
+from songs import QUALITIES
 
 VELOCITY = 80
 
@@ -89,35 +89,3 @@ def bass(chords, program, step):
             notes.append(Note(now, min(now + 0.9 * step, chord.end), pitch, VELOCITY, program))
             now += step
     return notes
-
-
-RHYTHMS = {  # starts of the notes of one bar, in quarters; sparse to busy
-    4: ((0,), (0, 2), (0, 3), (0, 2, 3), (0, 1.5, 2), (0, 1, 2, 3), (0, 1.5, 2, 3.5), (0, 0.5, 1, 2, 3)),
-    3: ((0,), (0, 2), (0, 1.5, 2), (0, 1, 2), (0, 0.5, 1, 2), (0, 1, 1.5, 2, 2.5)),
-}
-
-
-def theme(chords, key, mode, bar, bars, random, busy):
-    """A tune of our own: a rhythm that returns, chord notes on strong beats, steps of the scale between them."""
-    choices = RHYTHMS[4 if bar == 4 else 3]
-    span = max(2, round(len(choices) * busy))
-    motif = [random.choice(choices[:span]) for _ in range(random.choice((2, 4)))]
-    scale = [(key + step) % 12 for step in SCALES[mode]]
-    pitch, tune, place = 67 + random.randrange(-4, 5), [], 0
-    for number in range(bars):
-        starts = [number * bar + start for start in motif[number % len(motif)]]
-        if number % 8 == 7:
-            starts = starts[:1]  # phrases end on one long note
-        for index, start in enumerate(starts):
-            while place + 1 < len(chords) and chords[place + 1].start <= start:
-                place += 1
-            chord = chords[place]
-            strong = index == 0 or start == int(start) and random.random() < 0.5
-            allowed = {(chord.root + step) % 12 for step in QUALITIES[chord.quality]} if strong else set(scale)
-            reach = [other for other in range(pitch - 7, pitch + 8) if other % 12 in allowed and 55 <= other <= 86]
-            weights = [1 / (1 + abs(other - pitch)) * (0.4 if other == pitch else 1) * (0.95 ** abs(other - 69))
-                       for other in reach]
-            pitch = random.choices(reach, weights)[0]
-            end = starts[index + 1] if index + 1 < len(starts) else (number + 1) * bar
-            tune.append((start, end, pitch))
-    return tune

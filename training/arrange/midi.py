@@ -80,18 +80,29 @@ def read_notes(path):
     return sorted(notes), stuck
 
 
-def write_file(path, notes, *, title, tempo, metres, fifths, minor):
-    """One tempo and key, metres as (time, metre); a track for every program: no channel changes its instrument."""
+def seconds_at(tempos, time):
+    """When a time in quarter notes comes, under tempos as (time, quarter notes a minute), the first at 0."""
+    total = 0.0
+    for (start, tempo), end in zip(tempos, [later for later, _ in tempos[1:]] + [float("inf")]):
+        if time > start:
+            total += (min(time, end) - start) * 60 / tempo
+    return total
+
+
+def write_file(path, notes, *, title, tempos, metres, fifths, minor):
+    """One key, tempos and metres as (time, value); a track for every program: no channel changes its instrument."""
     def meta(kind, body):
         return b"\xff" + bytes([kind]) + write_variable(len(body)) + body
 
     conductor = [
         (0, meta(0x03, title.encode("ascii", "replace")[:60])),
-        (0, meta(0x51, struct.pack(">I", round(60e6 / tempo))[1:])),
         (0, meta(0x59, struct.pack(">bB", fifths, minor))),
     ]
     conductor += [(round(time * TICKS_PER_QUARTER), meta(0x58, bytes([beats, unit.bit_length() - 1, 24, 8])))
                   for time, (beats, unit) in metres]
+    conductor += [(round(time * TICKS_PER_QUARTER), meta(0x51, struct.pack(">I", round(60e6 / tempo))[1:]))
+                  for time, tempo in tempos]
+    conductor.sort(key=lambda event: event[0])
     tracks = [conductor]
     channels = [channel for channel in range(16) if channel != 9]
     for program in sorted({note.program for note in notes}):
