@@ -411,6 +411,36 @@ EMS_API int ems_train_music(const ems_train_options *options,
  * number 0 should talk to people. */
 EMS_API int ems_rank(int *size);
 
+/* ---- Judging music --------------------------------------------------------- */
+
+/* A passage that a piece shares with the training music. */
+typedef struct ems_passage {
+    double bars;       /* how long, in the piece's bars; 0: there is none */
+    double start, end; /* seconds */
+    ems_family family; /* whose top voice it is */
+    size_t notes;
+    char source[160];  /* name of the training piece, cut if need be */
+} ems_passage;
+
+#define EMS_NOVELTY_BARS 8.0 /* a composed piece may share so many */
+
+/* The longest passage of any family's top voice that is also in the training
+ * music, in whatever key, tempo and instrument; repeated notes, scales and
+ * short figures do not count (docs/MUSIC.md). `index`: NULL, the one that
+ * ships. */
+EMS_API int ems_piece_novelty(const ems_piece *piece, const char *index,
+                              ems_passage *longest, ems_error *err);
+/* Make the index of a data set's training pieces, of at most so many
+ * megabytes. */
+EMS_API int ems_novelty_build(const char *dataset, const char *out,
+                              double megabytes, const ems_run *run,
+                              ems_error *err);
+
+/* The number of this process among those that mpirun or srun started
+ * together, 0 when it is alone; *size (may be NULL): how many they are. Only
+ * number 0 should talk to people. */
+EMS_API int ems_rank(int *size);
+
 /* ---- Measuring ------------------------------------------------------------- */
 
 typedef struct ems_bench_options {
