@@ -14,7 +14,9 @@ Boundary = namedtuple("Boundary", "start cut ways window hold")
 CUTS = {(4, 4): {1: (3, 4), 2: (2, 4)}, (3, 4): {1: (2, 4)}, (6, 8): {1.5: (3, 8)}}
 # Ways to prepare a boundary, with how much calm and driving music likes each.
 WAYS = {"dominant": (5, 3), "fill": (2, 6), "run": (3, 3), "approach": (3, 4), "thin": (3, 2), "stop": (1, 2.5),
-        "hits": (0.3, 2), "riser": (1, 2.5), "phrase": (5, 3), "sweep": (2.5, 1)}
+        "hits": (0.3, 2), "riser": (1, 2.5), "phrase": (5, 3), "sweep": (2.5, 1),
+        "build": (1.5, 3), "ebb": (3, 1.5), "climb": (1.5, 2.5)}
+LONG_PAIR = {"build", "ebb"}  # one or the other
 CRASHES, KICK, SNARE, TOMS = (49, 57), 36, 38, (50, 48, 47, 45, 43, 41)
 
 
@@ -22,7 +24,7 @@ def choose_ways(random, liked, energy):
     """Two to four ways, by the energy of the music and the habits of the piece."""
     count, ways = random.choice((2, 2, 3, 3, 4)), []
     while len(ways) < count:
-        left = [way for way in WAYS if way not in ways and liked[way]]
+        left = [way for way in WAYS if way not in ways and liked[way] and {way, *ways} & LONG_PAIR != LONG_PAIR]
         driving = (energy + 1) / 2
         weights = [((1 - driving) * WAYS[way][0] + driving * WAYS[way][1]) * liked[way] for way in left]
         ways.append(random.choices(left, weights)[0])
@@ -33,7 +35,8 @@ def possible(families, with_melody):
     """The ways that those who play have, as 1 or 0."""
     needs = {"fill": "drums" in families, "approach": "bass" in families, "phrase": with_melody,
              "thin": len(families) > 1, "riser": "strings" in families or len(families) > 3,
-             "sweep": "drums" not in families or len(families) > 3}
+             "sweep": "drums" not in families or len(families) > 3, "build": len(families) > 2,
+             "ebb": len(families) > 2}
     return {way: float(needs.get(way, True)) for way in WAYS}
 
 
@@ -300,8 +303,51 @@ def play_phrase(parts, boundary, first, chord, context, random):
     parts["tune"].append(Note(boundary.start, end, tone_near(chord, last.pitch), layers.VELOCITY, last.program))
 
 
-PLAYERS = {"thin": play_thin, "riser": play_riser, "hits": play_hits, "fill": play_fill, "approach": play_approach,
-           "sweep": play_sweep, "phrase": play_phrase, "run": play_run, "stop": play_stop}
+def long_way(boundary, context, random):
+    """The beats of a long preparation, four to sixteen before the boundary and 8 s at most, or none."""
+    room = math.floor(min(boundary.start - context.previous - 2.5, 8 * context.tempo / 60))
+    if room < 4:
+        return []
+    return [boundary.start - ahead for ahead in range(min(room, random.choice((6, 8, 12, 16))), 0, -1)]
+
+
+def play_build(parts, boundary, first, chord, context, random):
+    """Families come in one after the other until the boundary."""
+    beats = long_way(boundary, context, random)
+    heard = [family for family in BY_WEIGHT if beats and family in playing(parts, beats[0], boundary.start)]
+    for index, family in enumerate(heard[1:], 1):
+        parts[family] = clear(parts[family], beats[0], beats[len(beats) * index // len(heard)])
+
+
+def play_ebb(parts, boundary, first, chord, context, random):
+    """Families leave one after the other until the boundary brings them back."""
+    beats = long_way(boundary, context, random)
+    heard = [family for family in BY_WEIGHT if beats and family in playing(parts, beats[0], boundary.start)]
+    for index, family in enumerate(heard[:0:-1], 1):
+        parts[family] = clear(parts[family], beats[len(beats) * index // (len(heard) + 1)], boundary.start)
+
+
+def play_climb(parts, boundary, first, chord, context, random):
+    """A figure of chord notes climbs through the octaves, or comes down."""
+    beats = long_way(boundary, context, random)
+    if not beats:
+        return
+    low, high = random.choice(((48, 72), (55, 79), (52, 84), (79, 55)))
+    family, program = random.choice((("strings", 48), ("strings", 45), ("strings", 46), ("piano", 0)))
+    step, figure = 1 if context.tempo > 150 else 0.5, random.choice(((0, 1), (0, 1, 2, 1), (0, 0), (0, 2, 1)))
+    times = grid(beats[0], boundary.start, step)
+    for index, time in enumerate(times):
+        under = chord_at(context.chords, time)
+        centre = low + (high - low) * index // len(times)
+        tones = [pitch for pitch in range(centre - 6, centre + 12)
+                 if (pitch - under.root) % 12 in QUALITIES[under.quality]]
+        pitch = tones[figure[index % len(figure)]]
+        parts[family].append(Note(time, time + 0.95 * step, pitch, layers.VELOCITY, program))
+
+
+BY_WEIGHT = ("strings", "piano", "guitar", "bass", "drums")  # who comes first when music grows
+PLAYERS = {"build": play_build, "ebb": play_ebb, "climb": play_climb, "thin": play_thin, "riser": play_riser,
+           "hits": play_hits, "fill": play_fill, "approach": play_approach, "sweep": play_sweep, "phrase": play_phrase, "run": play_run, "stop": play_stop}
 
 # chords, key, mode, tempo of the place; previous: the boundary before.
 Context = namedtuple("Context", "chords key mode tempo previous")
