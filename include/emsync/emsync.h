@@ -312,6 +312,42 @@ EMS_API void ems_text_rate(const ems_text *t, const char *text, size_t size,
                            float full[EMS_TEXT_FULL]);
 EMS_API void ems_text_free(ems_text *t);
 
+typedef struct ems_text_train_options {
+    const char *folder; /* GoEmotions: original/ and ekman/ with labels.txt,
+                           train.tsv, dev.tsv, test.tsv each */
+    const char *out;    /* weights */
+    int buckets, width, channels, hidden; /* docs/EMOTION.md; the last three
+                                             in steps of 32 */
+    int epochs, batch;  /* lines per step: a multiple of 8 */
+    double lr, weight_decay, dropout;
+    double forget;      /* share of the pieces of words left out at random */
+    int teachers;       /* rounds of five classifiers whose scores of lines
+                           they did not learn from become targets; 0: none */
+    double blend;       /* share of theirs in the targets */
+    uint64_t seed;
+} ems_text_train_options;
+
+typedef struct ems_text_label {
+    const char *name;
+    double threshold; /* where F1 on dev is highest */
+    double f1[2], precision[2], recall[2]; /* dev, test */
+    size_t lines[2];  /* with this label */
+} ems_text_label;
+
+typedef struct ems_text_result {
+    ems_text_label full[EMS_TEXT_FULL], ekman[EMS_TEXT_EKMAN];
+    double full_macro[2], full_micro[2], ekman_macro[2], ekman_micro[2];
+    size_t lines[2];  /* of dev, test */
+    double seconds;   /* of work */
+} ems_text_result;
+
+EMS_API ems_text_train_options ems_text_train_defaults(void);
+/* Teach a classifier of texts and measure it. Equal options give equal weights
+ * on any number of threads. `result` may be NULL. */
+EMS_API int ems_train_text(const ems_text_train_options *options,
+                           ems_text_result *result, const ems_run *run,
+                           ems_error *err);
+
 /* ---- Models, data, training ---------------------------------------------- */
 
 typedef struct ems_model_shape {
