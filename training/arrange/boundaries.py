@@ -347,7 +347,8 @@ def play_climb(parts, boundary, first, chord, context, random):
 
 BY_WEIGHT = ("strings", "piano", "guitar", "bass", "drums")  # who comes first when music grows
 PLAYERS = {"build": play_build, "ebb": play_ebb, "climb": play_climb, "thin": play_thin, "riser": play_riser,
-           "hits": play_hits, "fill": play_fill, "approach": play_approach, "sweep": play_sweep, "phrase": play_phrase, "run": play_run, "stop": play_stop}
+           "hits": play_hits, "fill": play_fill, "approach": play_approach, "sweep": play_sweep,
+           "phrase": play_phrase, "run": play_run, "stop": play_stop}
 
 # chords, key, mode, tempo of the place; previous: the boundary before.
 Context = namedtuple("Context", "chords key mode tempo previous")
