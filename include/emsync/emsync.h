@@ -385,15 +385,32 @@ EMS_API int ems_model_check(const char *weights, const char *io,
                             void *user, const ems_run *run, ems_error *err);
 
 typedef struct ems_dataset_options {
-    const char *const *folders; /* searched for .mid and .midi, at any depth */
+    const char *const *folders; /* searched for .mid, .midi, .kar, at any
+                                   depth */
     size_t folder_count;
-    const char *labels;  /* CSV: file,valence,arousal; NULL: guesses */
-    double held_out;     /* share of the pieces kept for validation; 0.05 */
-    const char *report;  /* JSON; NULL: none */
+    /* Who says how the music feels; NULL: nobody. Formats: docs/FORMATS.md. */
+    const char *labels;    /* CSV: file, valence, arousal, title, licence... */
+    const char *features;  /* CSV: artist, title or track_id, valence 0..1 */
+    const char *emotions;  /* CSV: file and scores of emotions */
+    const char *listeners; /* VGMIDI's JSON, a file or a folder of them */
+    const char *critic;    /* weights; NULL: the critic that ships */
+    const char *text;      /* classifier of the lyrics; NULL: that ships */
+    int no_critic, no_lyrics; /* nonzero: do not ask them */
+    double spread;         /* share of the time whose valence and arousal
+                              fill -1..1; 0.95; 0: the critic's scale */
+    const char *sources;   /* CSV: source, licence, weight; or NULL */
+    const char *exclude;   /* titles to leave out, one a line; or NULL */
+    double held_out;       /* share of the songs kept for validation; 0.05 */
+    const char *lyrics_out, *lyrics_full_out; /* CSV of the lyrics' 7 and 28
+                                                 scores, or NULL */
+    const char *report, *report_text, *picture; /* JSON, text, SVG; or NULL */
 } ems_dataset_options;
 
 EMS_API ems_dataset_options ems_dataset_defaults(void);
-/* Read folders of MIDI into one token file (docs/FORMATS.md). */
+/* Read folders of MIDI into one token file (docs/FORMATS.md). Files that are
+ * broken, too short or there twice are passed over and counted. EMS_EINVAL
+ * when labels or listeners match no file, EMS_EFORMAT when no file can be
+ * used; then, and on any other failure, `out` stays as it was. */
 EMS_API int ems_dataset_build(const char *out,
                               const ems_dataset_options *options,
                               const ems_run *run, ems_error *err);

@@ -24,7 +24,8 @@
  *         24  f32      valence in [-1,1] or NaN: unknown
  *         28  f32      arousal in [-1,1] or NaN
  *         32  f32      weight > 0: how often the piece is drawn relative to
- *                      its length (1; labelled pieces 2)
+ *                      its length (the source's; twice where the
+ *                      valence is known)
  *         36  u8       instrument families that sound, 1..5
  *         37  u8       1: held out for validation, 0: training
  *         38  u16      0

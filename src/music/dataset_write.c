@@ -3,9 +3,10 @@
 
 #include "music/dataset.h"
 
+#include <math.h>
 #include <string.h>
 
-enum { LABELLED_WEIGHT = 2 }; /* EMSYNC's labeled_multiplier */
+enum { LABELLED_WEIGHT = 2 }; /* valence is known; EMSYNC's multiplier */
 
 static void put32(uint8_t *at, uint32_t v)
 {
@@ -66,7 +67,7 @@ static void write_piece(FILE *f, const ems_built_piece *p)
     put32(row + 20, p->bars);
     put_float(row + 24, p->valence);
     put_float(row + 28, p->arousal);
-    put_float(row + 32, p->labelled ? LABELLED_WEIGHT : 1);
+    put_float(row + 32, p->weight * (isnan(p->valence) ? 1 : LABELLED_WEIGHT));
     row[36] = (uint8_t)__builtin_popcount(p->families);
     row[37] = p->held_out;
     put32(row + 40, p->song);

@@ -240,16 +240,10 @@ static double by_plain(const ems_features *f, const char *text, size_t length,
 }
 
 /* A text is a title, or parts of it are: "ABBA - Dancing Queen",
- * "Dancing_Queen-ABBA", "Dancing Queen by ABBA", "@TDancing Queen". */
+ * "Dancing_Queen-ABBA", "Dancing Queen by ABBA". */
 static double by_text(const ems_features *f, const char *text, size_t length,
                       const char *all)
 {
-    if (length > MAX_TEXT)
-        length = MAX_TEXT;
-    if (length > 2 && text[0] == '@' && text[1] == 'T') {
-        text += 2;
-        length -= 2;
-    }
     double valence = by_plain(f, text, length, all);
     size_t from = 0;
     for (size_t i = 0; isnan(valence) && i <= length; i++) {
@@ -265,11 +259,21 @@ static double by_text(const ems_features *f, const char *text, size_t length,
     return valence;
 }
 
-static int is_clue(const ems_midi_text *t)
+/* A text that may name the song or those who made it; NULL: not this one.
+ * Karaoke files put "@T" before both. */
+static const char *clue(const ems_midi *m, size_t i, size_t *length)
 {
-    return t->length > 0 &&
-           (t->kind == EMS_MIDI_NAME || t->kind == EMS_MIDI_TEXT ||
-            t->kind == EMS_MIDI_COPYRIGHT);
+    const ems_midi_text *t = &m->text_events[i];
+    if (t->kind != EMS_MIDI_NAME && t->kind != EMS_MIDI_TEXT &&
+        t->kind != EMS_MIDI_COPYRIGHT)
+        return NULL;
+    if (t->length == 0)
+        return NULL;
+    const char *text = m->texts + t->at;
+    const size_t skip = t->length > 2 && text[0] == '@' && text[1] == 'T'
+                            ? 2 : 0;
+    *length = t->length - skip < MAX_TEXT ? t->length - skip : MAX_TEXT;
+    return text + skip;
 }
 
 /* All names there are in one plain text. */
@@ -279,12 +283,12 @@ static void gather(char *all, size_t room, const char *path,
     size_t n = ems_name_plain(all, room, path, strlen(path), 1);
     size_t texts = 0;
     for (size_t i = 0; m && i < m->text_count && texts < TEXTS; i++) {
-        const ems_midi_text *t = &m->text_events[i];
-        if (!is_clue(t) || n + 2 >= room)
+        size_t length;
+        const char *text = clue(m, i, &length);
+        if (!text || n + 2 >= room)
             continue;
         all[n++] = ' ';
-        n += ems_name_plain(all + n, room - n, m->texts + t->at,
-                            t->length < MAX_TEXT ? t->length : MAX_TEXT, 1);
+        n += ems_name_plain(all + n, room - n, text, length, 1);
         texts++;
     }
 }
@@ -300,15 +304,16 @@ double ems_features_find(const ems_features *f, const char *path,
     const char *slash = strrchr(path, '/');
     const char *name = slash ? slash + 1 : path;
     const char *dot = strrchr(name, '.');
-    double valence = by_text(f, name, dot ? (size_t)(dot - name)
-                                          : strlen(name), all);
+    const size_t n = dot ? (size_t)(dot - name) : strlen(name);
+    double valence = by_text(f, name, n < MAX_TEXT ? n : MAX_TEXT, all);
     size_t texts = 0;
     for (size_t i = 0; m && isnan(valence) && i < m->text_count &&
                        texts < TEXTS; i++) {
-        const ems_midi_text *t = &m->text_events[i];
-        if (!is_clue(t) || t->kind == EMS_MIDI_COPYRIGHT)
+        size_t length;
+        const char *text = clue(m, i, &length);
+        if (!text)
             continue;
-        valence = by_text(f, m->texts + t->at, t->length, all);
+        valence = by_text(f, text, length, all);
         texts++;
     }
     return valence;

@@ -17,7 +17,8 @@ static int has_suffix(const char *name)
 {
     const char *dot = strrchr(name, '.');
     return dot && (strcasecmp(dot, ".mid") == 0 ||
-                   strcasecmp(dot, ".midi") == 0);
+                   strcasecmp(dot, ".midi") == 0 ||
+                   strcasecmp(dot, ".kar") == 0);
 }
 
 static int add_folder(queue *q, char *path)
@@ -77,6 +78,14 @@ static int read_folder(ems_midi_files *f, queue *q, const char *path,
     return failed ? ems_out_of_memory(err) : EMS_OK;
 }
 
+static int pass_over(ems_midi_files *f, const char *path, ems_error *err)
+{
+    f->unread++;
+    if (!f->first_unread && !(f->first_unread = ems_strdup(path)))
+        return ems_out_of_memory(err);
+    return EMS_OK;
+}
+
 static int walk(ems_midi_files *f, const char *root, size_t folder,
                 ems_error *err)
 {
@@ -87,8 +96,11 @@ static int walk(ems_midi_files *f, const char *root, size_t folder,
         return ems_out_of_memory(err);
     }
     int code = EMS_OK;
-    for (size_t i = 0; code == EMS_OK && i < q.count; i++)
+    for (size_t i = 0; code == EMS_OK && i < q.count; i++) {
         code = read_folder(f, &q, q.paths[i], folder, strlen(root) + 1, err);
+        if (code == EMS_EIO && i > 0)
+            code = pass_over(f, q.paths[i], err);
+    }
     for (size_t i = 0; i < q.count; i++)
         ems_free(q.paths[i]);
     ems_free(q.paths);
@@ -121,5 +133,6 @@ void ems_midi_files_clear(ems_midi_files *f)
     for (size_t i = 0; i < f->count; i++)
         ems_free(f->items[i].path);
     ems_free(f->items);
+    ems_free(f->first_unread);
     *f = (ems_midi_files){0};
 }

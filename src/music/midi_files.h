@@ -13,11 +13,13 @@ typedef struct ems_midi_file {
 typedef struct ems_midi_files {
     ems_midi_file *items; /* ascending folder, then relative path */
     size_t count, capacity;
+    size_t unread;        /* folders below that cannot be read */
+    char *first_unread;   /* NULL: none */
 } ems_midi_files;
 
-/* Every regular .mid and .midi file at any depth; links are not followed,
- * except the folders named. EMS_EIO when a folder cannot be read. Release
- * with ems_midi_files_clear. */
+/* Every regular .mid, .midi and .kar file at any depth; links are not
+ * followed, except the folders named. EMS_EIO when one of these cannot be
+ * read. Release with ems_midi_files_clear. */
 int ems_midi_files_find(ems_midi_files *f, const char *const *folders,
                         size_t folder_count, ems_error *err);
 void ems_midi_files_clear(ems_midi_files *f);

@@ -1,5 +1,5 @@
-/* A CSV file of labels from strangers. */
-#include "music/labels.h"
+/* CSV files of labels and of sources from strangers. */
+#include "music/dataset_origin.h"
 
 #include <stdlib.h>
 
@@ -7,6 +7,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    ems_origins o;
+    if (ems_origins_parse(&o, (const char *)data, size, "fuzz", NULL) ==
+        EMS_OK) {
+        for (size_t i = 0; i < o.count; i++)
+            if (o.rows[i].weight <= 0 || !o.rows[i].licence)
+                abort();
+        ems_origins_clear(&o);
+    }
     ems_labels l;
     if (ems_labels_parse(&l, (const char *)data, size, "fuzz", NULL) < 0)
         return 0;
