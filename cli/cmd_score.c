@@ -62,6 +62,19 @@ static void print_hits(const ems_report *r)
     print_verdict(r);
 }
 
+static void print_novelty(const ems_passage *p)
+{
+    char start[32];
+    if (isnan(p->bars))
+        printf("novelty unknown: no index of the training music\n");
+    else if (p->bars > 0)
+        printf("novelty longest shared passage %.1f bars (limit %g), at %s, as"
+               " in %s\n", p->bars, EMS_NOVELTY_BARS,
+               cli_time(p->start, start, sizeof start), p->source);
+    else
+        printf("novelty no passage in common with the training music\n");
+}
+
 static void print_people(const settings *s, const ems_report *r)
 {
     char length[32];
@@ -69,6 +82,7 @@ static void print_people(const settings *s, const ems_report *r)
     printf("music  %s, %zu notes, %zu bars, %.1f LUFS, seed %llu\n",
            cli_time(r->duration, length, sizeof length), r->notes, r->bars,
            r->lufs, (unsigned long long)s->options.plan.seed);
+    print_novelty(&r->novelty);
     printf("time   analyze %.1f s, plan %.1f s, compose %.1f s, render %.1f"
            " s, mux %.1f s: %.1f s in all\n", r->analyze, r->plan, r->compose,
            r->render, r->mux, r->total);
@@ -122,6 +136,7 @@ static void print_json(const settings *s, const ems_report *r)
     cli_json_whole(&j, "notes", r->notes);
     cli_json_whole(&j, "bars", r->bars);
     cli_json_real(&j, "lufs", r->lufs);
+    cli_json_real(&j, "shared_bars", r->novelty.bars);
     cli_result_close(&j);
 }
 

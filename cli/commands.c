@@ -2,7 +2,8 @@
 
 const cli_command *const cli_commands[] = {
     &cli_score,         &cli_analyze,       &cli_plan,          &cli_cuts,
-    &cli_compose,       &cli_render,        &cli_mux,
+    &cli_compose,       &cli_roll,
+         &cli_render,        &cli_mux,
     &cli_model_info,    &cli_model_check,   &cli_model_import,
     &cli_model_convert, &cli_model_index,   &cli_model_novelty,
     &cli_dataset_build, &cli_train_music,

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "music/novelty.h"
 #include "music/piece.h"
 
 #include <math.h>
@@ -34,6 +35,17 @@ static size_t peak_rss(void)
     return (size_t)usage.ru_maxrss * 1024;
 }
 
+/* A score is a score without an index too. */
+static int find_novelty(ems_report *r, const ems_piece *piece, ems_error *err)
+{
+    ems_error why;
+    const int code = ems_piece_novelty(piece, NULL, &r->novelty, &why);
+    if (code == EMS_OK || why.code == EMS_ENOMEM)
+        return code == EMS_OK ? code : ems_out_of_memory(err);
+    r->novelty.bars = NAN;
+    return EMS_OK;
+}
+
 int ems_report_fill(ems_report *r, const ems_plan *plan,
                     const ems_piece *piece, ems_error *err)
 {
@@ -55,7 +67,7 @@ int ems_report_fill(ems_report *r, const ems_plan *plan,
     r->notes = notes_count;
     r->bars = piece->bar_count;
     r->peak_rss = peak_rss();
-    return EMS_OK;
+    return find_novelty(r, piece, err);
 }
 
 static json_t *hits_json(const ems_report *r)
@@ -72,6 +84,17 @@ static json_t *hits_json(const ems_report *r)
     return hits;
 }
 
+static json_t *novelty_json(const ems_passage *p)
+{
+    if (isnan(p->bars))
+        return json_null();
+    return json_pack("{s:o, s:o, s:o, s:o, s:s}", "bars",
+                     ems_json_real(p->bars, 2), "limit",
+                     ems_json_real(EMS_NOVELTY_BARS, 2), "start",
+                     ems_json_real(p->start, 3), "end",
+                     ems_json_real(p->end, 3), "source", p->source);
+}
+
 int ems_report_save(const ems_report *r, const char *path, ems_error *err)
 {
     json_t *seconds = json_pack(
@@ -81,12 +104,12 @@ int ems_report_save(const ems_report *r, const char *path, ems_error *err)
         ems_json_real(r->render, 4), "mux", ems_json_real(r->mux, 4), "total",
         ems_json_real(r->total, 4));
     json_t *root = json_pack(
-        "{s:s, s:i, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:o}", "format",
-        "emsync-report", "version", 1, "emsync", EMS_VERSION, "duration",
+        "{s:s, s:i, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o}",
+        "format", "emsync-report", "version", 1, "emsync", EMS_VERSION, "duration",
         ems_json_real(r->duration, 6), "fps", ems_json_real(r->fps, 6), "hits",
         hits_json(r), "seconds", seconds, "peak_rss", (json_int_t)r->peak_rss,
         "notes", (json_int_t)r->notes, "bars", (json_int_t)r->bars, "lufs",
-        ems_json_real(r->lufs, 2));
+        ems_json_real(r->lufs, 2), "novelty", novelty_json(&r->novelty));
     if (!root)
         return ems_out_of_memory(err);
     const int code = ems_json_save(root, path, err);

@@ -216,6 +216,11 @@ EMS_API ems_piece *ems_compose(const ems_plan *plan,
 EMS_API ems_piece *ems_piece_load(const char *path, ems_error *err);
 EMS_API int ems_piece_save(const ems_piece *p, const char *path,
                            ems_error *err);
+/* A picture (SVG) of the notes by family, bars, hits, tempo and, unless plan
+ * is NULL, its curve, from second `from` to `to` (not above `from`: all). */
+EMS_API int ems_piece_draw(const ems_piece *piece, const ems_plan *plan,
+                           const char *svg, double from, double to,
+                           ems_error *err);
 EMS_API double ems_piece_duration(const ems_piece *p);
 /* Ascending by start; belongs to the piece. */
 EMS_API const ems_note *ems_piece_notes(const ems_piece *p, size_t *count);
@@ -257,6 +262,17 @@ EMS_API int ems_mux(const char *video, const char *wav, const char *out,
                     const ems_mux_options *options, const ems_run *run,
                     ems_error *err);
 
+/* A passage that a piece shares with the training music. */
+typedef struct ems_passage {
+    double bars;       /* how long, in the piece's bars; 0: there is none */
+    double start, end; /* seconds */
+    ems_family family; /* whose top voice it is */
+    size_t notes;
+    char source[160];  /* name of the training piece, cut if need be */
+} ems_passage;
+
+#define EMS_NOVELTY_BARS 8.0 /* a composed piece may share so many */
+
 /* ---- All five in a row --------------------------------------------------- */
 
 typedef struct ems_score_options {
@@ -282,6 +298,8 @@ typedef struct ems_report {
     size_t peak_rss;      /* bytes, of the process so far */
     size_t notes, bars;
     double lufs;          /* of the music, measured after mixing */
+    ems_passage novelty;  /* the longest shared with the training music; its
+                             bars are NaN where no index is installed */
 } ems_report;
 
 EMS_API ems_score_options ems_score_defaults(void);
@@ -465,17 +483,6 @@ EMS_API int ems_train_music(const ems_train_options *options,
 EMS_API int ems_rank(int *size);
 
 /* ---- Judging music --------------------------------------------------------- */
-
-/* A passage that a piece shares with the training music. */
-typedef struct ems_passage {
-    double bars;       /* how long, in the piece's bars; 0: there is none */
-    double start, end; /* seconds */
-    ems_family family; /* whose top voice it is */
-    size_t notes;
-    char source[160];  /* name of the training piece, cut if need be */
-} ems_passage;
-
-#define EMS_NOVELTY_BARS 8.0 /* a composed piece may share so many */
 
 /* The longest passage of any family's top voice that is also in the training
  * music, in whatever key, tempo and instrument; repeated notes, scales and

@@ -5,7 +5,6 @@
 #include "base/reader.h"
 #include "music/model_io.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -273,6 +272,15 @@ static unsigned main_song(const unsigned *song, size_t from, size_t to)
     return best;
 }
 
+/* Names come from strangers' folders: what is not plain becomes '?'. */
+static void copy_name(char *out, size_t room, const char *name)
+{
+    size_t i = 0;
+    for (; name[i] && i + 1 < room; i++)
+        out[i] = name[i] >= ' ' && name[i] < 127 ? name[i] : '?';
+    out[i] = '\0';
+}
+
 /* Phrases from..to are known: a passage. Is it the longest? */
 static void take_passage(search *s, int family, size_t from, size_t to)
 {
@@ -285,8 +293,8 @@ static void take_passage(search *s, int family, size_t from, size_t to)
     *s->best = (ems_passage){.bars = bars, .start = first->start,
                              .end = last->end, .family = (ems_family)family,
                              .notes = to + EMS_PHRASE - from};
-    snprintf(s->best->source, sizeof s->best->source, "%s",
-             ems_novelty_song(s->index, main_song(s->song, from, to)));
+    copy_name(s->best->source, sizeof s->best->source,
+              ems_novelty_song(s->index, main_song(s->song, from, to)));
 }
 
 static void find_passages(search *s, int family, size_t count)
