@@ -26,7 +26,8 @@ static int run(void *data, cli_ui *ui)
     s->options.dataset = s->common.operands[0];
     const int code = ems_train_music(&s->options, &ui->run, &err);
     if (ems_rank(NULL) > 0) /* the first one talks */
-        return code < 0 ? CLI_FAILED : CLI_DONE;
+        return code >= 0 ? CLI_DONE : cli_interrupted() ? cli_interrupted()
+                                                        : CLI_FAILED;
     if (code == EMS_ECANCELLED)
         return cli_error(ui, "interrupted; --resume goes on from \"%s.ckpt\"",
                          s->options.out);

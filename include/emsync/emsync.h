@@ -446,7 +446,7 @@ typedef struct ems_train_options {
     const char *out;         /* weights; out.ckpt holds the optimiser */
     int resume;              /* nonzero: go on from out.ckpt, also with more
                                 steps or minutes, or another data set */
-    const char *from;        /* weights to begin with; NULL: random ones. The
+    const char *from;        /* weights of a new model; NULL: random ones. The
                                 shape is theirs; only its context_len may be
                                 larger: what can be kept is kept */
     int batch, steps;        /* sequences per graph; steps in all */

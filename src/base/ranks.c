@@ -114,9 +114,20 @@ static const ems_ranks_calls *load(int size, ems_error *err)
     return calls;
 }
 
+/* srun without MPI starts copies that cannot know each other. */
+static int are_strangers(void)
+{
+    return getenv("SLURM_STEP_NUM_TASKS") && !getenv("PMIX_RANK") &&
+           !getenv("PMI_RANK");
+}
+
 static int join(ems_ranks *r, int announced, ems_error *err)
 {
     char why[160] = "";
+    if (are_strangers())
+        return ems_fail(err, EMS_EUNSUPPORTED, "srun started %d processes"
+                        " without MPI: use srun --mpi=pmix, or mpirun",
+                        announced);
     r->calls = load(announced, err);
     if (!r->calls)
         return EMS_EUNSUPPORTED;
@@ -126,9 +137,8 @@ static int join(ems_ranks *r, int announced, ems_error *err)
     if (r->size == announced)
         return EMS_OK;
     return ems_fail(err, EMS_EUNSUPPORTED, "%d processes were started, but"
-                    " MPI knows of %d: start them with the mpirun of the"
-                    " Open MPI that emsync was built with, or with srun"
-                    " --mpi=pmix", announced, r->size);
+                    " MPI knows of %d: start them with mpirun of the MPI"
+                    " that emsync was built with", announced, r->size);
 }
 
 int ems_ranks_open(ems_ranks **out, ems_error *err)

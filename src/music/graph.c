@@ -126,6 +126,7 @@ size_t ems_graph_bytes(const ems_graph_options *o, int threads)
     g->level = ems_cpu_best();
     set_sizes(g, o);
     place(g, &a, (size_t)threads);
+    a.used += ems_gemm_pool_bytes(g->level, threads);
     ems_free(g);
     return a.used;
 }

@@ -40,7 +40,7 @@ typedef struct ems_score_sums { /* of every target that is not EMS_PAD */
     double count, top1, top5;
 } ems_score_sums;
 
-/* Bytes of the arena, and floating point operations of one training step. */
+/* Bytes of the arena and of scratch, and floating point operations of one training step. */
 size_t ems_graph_bytes(const ems_graph_options *o, int threads);
 double ems_graph_flops(const ems_graph_options *o);
 

@@ -59,9 +59,6 @@ static int options_check(const ems_train_options *o, ems_error *err)
     if (!o->out || (!o->dataset && !o->dry_run))
         return ems_fail(err, EMS_EINVAL, "training needs a data set and a"
                         " file for the weights");
-    if (o->from && o->resume)
-        return ems_fail(err, EMS_EINVAL, "resuming goes on with its own"
-                        " weights: no others can be given");
     if (o->batch < 1 || o->batch > 4096 || o->accumulate < 1 ||
         o->accumulate > 4096)
         return ems_fail(err, EMS_EINVAL, "batch of %d sequences, %d times;"
@@ -339,9 +336,10 @@ static void describe(const ems_train_options *o, int threads, int ranks,
 {
     const ems_graph_options g = graph_options(o);
     const double all = (double)ranks * o->accumulate;
-    ems_log(run, EMS_LOG_INFO, "%zu parameters; %zu bytes of memory%s; %.4g"
+    ems_log(run, EMS_LOG_INFO, "%zu parameters; %.1f MB of memory%s; %.4g"
             " floating point operations a step of %.0f tokens",
-            ems_params_count(&o->shape), ems_train_bytes(o, threads),
+            ems_params_count(&o->shape),
+            (double)ems_train_bytes(o, threads) * 1e-6,
             ranks > 1 ? " a rank" : "", all * ems_graph_flops(&g),
             all * (double)(g.batch * g.tokens));
 }
@@ -454,7 +452,7 @@ static int finish(ems_training *t, int code, ems_error *err)
     /* Without held-out pieces the last weights are the best known. */
     if (code == EMS_OK && !t->sampler.held_pieces && ems_train_leads(t))
         code = ems_train_save_weights(t, NAN, err);
-    return ems_ranks_agree(t->ranks, code, err);
+    return code;
 }
 
 static int train(ems_training *t, ems_error *err)
@@ -467,9 +465,9 @@ static int train(ems_training *t, ems_error *err)
     if (code == EMS_OK)
         code = open_training(t, err);
     if (code == EMS_OK) {
-        code = loop(t, err);
-        code = finish(t, code, err);
+        code = finish(t, loop(t, err), err);
         ems_train_log_end(t, code, err);
+        code = ems_ranks_agree(t->ranks, code, err);
     }
     return code;
 }

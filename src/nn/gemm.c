@@ -111,6 +111,17 @@ struct ems_gemm_pool {
     atomic_flag *taken;
 };
 
+/* Of one thread; pages are not shared. */
+static size_t work_stride(ems_cpu_level level)
+{
+    return (ems_gemm_work(level) + 4095) & ~(size_t)4095;
+}
+
+size_t ems_gemm_pool_bytes(ems_cpu_level level, int threads)
+{
+    return (size_t)threads * work_stride(level) + SHARED * sizeof(float);
+}
+
 ems_gemm_pool *ems_gemm_pool_new(ems_pool *pool, ems_cpu_level level,
                                  ems_error *err)
 {
@@ -119,7 +130,7 @@ ems_gemm_pool *ems_gemm_pool_new(ems_pool *pool, ems_cpu_level level,
         p->pool = pool;
         p->level = level;
         p->slots = (size_t)ems_pool_threads(pool);
-        p->stride = (ems_gemm_work(level) + 4095) & ~(size_t)4095;
+        p->stride = work_stride(level);
         p->work = ems_alloc_aligned(p->slots, p->stride);
         p->shared = ems_alloc_aligned(SHARED, sizeof *p->shared);
         p->taken = ems_alloc(p->slots, sizeof *p->taken);

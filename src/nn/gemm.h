@@ -66,6 +66,8 @@ ems_packed ems_gemm_pack(ems_cpu_level level, float *data, const float *b,
 /* A pool with scratch for every thread. Not reentrant, as the pool is not. */
 typedef struct ems_gemm_pool ems_gemm_pool;
 
+/* Bytes that one takes. */
+size_t ems_gemm_pool_bytes(ems_cpu_level level, int threads);
 /* `pool` is borrowed (NULL: the calling thread alone). */
 ems_gemm_pool *ems_gemm_pool_new(ems_pool *pool, ems_cpu_level level,
                                  ems_error *err);
