@@ -408,8 +408,30 @@ static int commit(ems_output *out, ems_error *err)
     return out->file ? ems_output_commit(out, err) : EMS_OK;
 }
 
+/* Tables that turn out to know none of the files. */
+static void tell_matches(const builder *b)
+{
+    size_t known[EMS_SAID] = {0};
+    for (size_t i = 0; i < b->build.count; i++)
+        for (int who = 0; who < EMS_SAID; who++)
+            known[who] += isnan(b->build.pieces[i].said[who][0]) ? 0 : 1;
+    if (b->features)
+        ems_log(b->run, known[EMS_SAID_FEATURES] ? EMS_LOG_INFO
+                                                 : EMS_LOG_WARNING,
+                "features: %zu of %zu pieces found among %zu songs",
+                known[EMS_SAID_FEATURES], b->build.count,
+                ems_features_count(b->features));
+    if (b->emotions)
+        ems_log(b->run, known[EMS_SAID_LYRICS] ? EMS_LOG_INFO
+                                               : EMS_LOG_WARNING,
+                "emotions: lyrics of %zu of %zu pieces known, %zu rows",
+                known[EMS_SAID_LYRICS], b->build.count,
+                ems_emotions_count(b->emotions));
+}
+
 static int finish(builder *b, ems_error *err)
 {
+    tell_matches(b);
     int code = ems_build_mix(&b->build, b->o->spread, err);
     if (code == EMS_OK)
         code = ems_build_songs(&b->build, b->o->held_out, err);
@@ -467,6 +489,9 @@ static int prepare(builder *b, const char *out, ems_error *err)
         code = load_tables(b, err);
     if (code == EMS_OK)
         code = find_files(b, err);
+    if (code == EMS_OK)
+        code = ems_origins_look(&b->origins, &b->files, b->o->folder_count,
+                                err);
     if (code == EMS_OK)
         code = match_labels(b, err);
     if (code == EMS_OK)

@@ -76,8 +76,33 @@ void ems_origins_clear(ems_origins *o)
     for (size_t i = 0; i < o->count; i++)
         ems_free(o->rows[i].source);
     ems_free(o->rows);
+    ems_free(o->scattered);
     ems_free(o->folder);
     *o = (ems_origins){0};
+}
+
+int ems_origins_look(ems_origins *o, const ems_midi_files *files,
+                     size_t folder_count, ems_error *err)
+{
+    o->scattered = ems_alloc(folder_count, 1);
+    if (!o->scattered)
+        return ems_out_of_memory(err);
+    const char *before = "";
+    size_t folder = SIZE_MAX, count = 0;
+    for (size_t i = 0; i < files->count; i++) {
+        const ems_midi_file *f = &files->items[i];
+        const char *name = f->path + f->relative;
+        const size_t n = strcspn(name, "/");
+        if (f->folder != folder)
+            count = 0;
+        if (name[n] && (f->folder != folder ||
+                        strncmp(name, before, n + 1) != 0))
+            count++;
+        folder = f->folder;
+        before = name;
+        o->scattered[folder] |= count > EMS_ORIGIN_FOLDERS;
+    }
+    return EMS_OK;
 }
 
 static const ems_origin_row *row_of(const ems_origins *o, const char *source)
@@ -188,7 +213,9 @@ int ems_origin_set(ems_built_piece *p, ems_build *b, ems_origins *o,
                    const ems_midi_file *file, const ems_label *label,
                    ems_error *err)
 {
-    const char *slash = strchr(file->path + file->relative, '/');
+    const char *slash = o->scattered && o->scattered[file->folder]
+                            ? NULL
+                            : strchr(file->path + file->relative, '/');
     char *own = label && *label->source ? NULL : name_of_source(file, slash);
     const char *source = own ? own : label ? label->source : NULL;
     int failed = !source || add_word(&p->source, b, source) < 0;

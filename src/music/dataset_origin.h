@@ -12,6 +12,7 @@ typedef struct ems_origin_row {
 typedef struct ems_origins {
     ems_origin_row *rows;
     size_t count, capacity;
+    uint8_t *scattered;    /* of each folder named: too many folders below */
     char *folder;          /* whose licence was looked for last */
     char licence[96];
 } ems_origins;
@@ -22,6 +23,11 @@ int ems_origins_load(ems_origins *o, const char *path, ems_error *err);
 int ems_origins_parse(ems_origins *o, const char *data, size_t size,
                       const char *name, ems_error *err);
 void ems_origins_clear(ems_origins *o);
+/* Look at all files once, before ems_origin_set: below a folder named with
+ * more than EMS_ORIGIN_FOLDERS folders these are no sources. */
+enum { EMS_ORIGIN_FOLDERS = 40 };
+int ems_origins_look(ems_origins *o, const ems_midi_files *files,
+                     size_t folder_count, ems_error *err);
 
 /* The piece's source (the label's; else the first folder below the one that
  * was named, else that one's name), licence (the label's; else the table's;

@@ -9,7 +9,9 @@
  * tick << 16 | off << 15 | family rank << 12 | pitch << 5 | sustained */
 typedef uint64_t event;
 
-enum { FEWEST_CHORD_NOTES = 3 };
+/* Boundaries are a second apart: so far reaches one <CHORD> when cuts are
+ * served (|cursor - cut| < 1 s), and plans keep hits as far from each other. */
+enum { FEWEST_CHORD_NOTES = 3, CHORD_GAP = 125 };
 
 static const uint8_t rank_of[EMS_FAMILIES] = {1, 0, 2, 3, 4};
 static const uint8_t family_of[EMS_FAMILIES] = {EMS_DRUMS, EMS_BASS,
@@ -68,11 +70,14 @@ static int is_chord(const event *e, size_t count)
            sustained[EMS_PIANO] >= FEWEST_CHORD_NOTES;
 }
 
+/* `chord`: the tick of the last <CHORD>, or negative. */
 static int push_moment(ems_tokens *t, const event *e, size_t count,
-                       ems_error *err)
+                       int64_t *chord, ems_error *err)
 {
-    if (is_chord(e, count)) {
+    const int64_t tick = (int64_t)(e[0] >> 16);
+    if (is_chord(e, count) && (*chord < 0 || tick - *chord >= CHORD_GAP)) {
         t->chords++;
+        *chord = tick;
         if (push(t, EMS_CHORD, err) < 0)
             return EMS_ENOMEM;
     }
@@ -90,6 +95,7 @@ static int push_all(ems_tokens *t, const event *e, size_t count,
                     const ems_song *s, ems_error *err)
 {
     uint32_t cursor = 0;
+    int64_t chord = -1;
     size_t bar = 0;
     for (size_t i = 0; i < count;) {
         const uint32_t tick = (uint32_t)(e[i] >> 16);
@@ -103,7 +109,7 @@ static int push_all(ems_tokens *t, const event *e, size_t count,
         while (same < count && e[same] >> 16 == tick)
             same++;
         if (push_shift(t, tick - cursor, err) < 0 ||
-            push_moment(t, e + i, same - i, err) < 0)
+            push_moment(t, e + i, same - i, &chord, err) < 0)
             return EMS_ENOMEM;
         cursor = tick;
         i = same;

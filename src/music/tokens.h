@@ -5,8 +5,9 @@
  * authors round each shift by itself; their cursor drifts when decoded.)
  * At one moment the order is <BAR>, <CHORD>, ONs, OFFs; notes by family
  * DRUMS, BASS, GUITAR, PIANO, STRINGS, then pitch. A moment has <CHORD> when
- * GUITAR or PIANO begins three pitches at once that last two beats each:
- * before all ONs, so that it calls the whole band to a hit. */
+ * GUITAR or PIANO begins three pitches at once that last two beats each, and
+ * the <CHORD> before is a second away: before all ONs, so that it calls the
+ * whole band to a hit. */
 #ifndef EMS_TOKENS_H
 #define EMS_TOKENS_H
 #include "music/midi.h"

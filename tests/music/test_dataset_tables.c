@@ -397,6 +397,23 @@ static void test_origins(void **state)
     assert_string_equal(b.words.items[p.licence], "MIT");
     assert_string_equal(b.words.items[p.style], "waltz");
     assert_float_equal(p.weight, 3, 0);
+    /* a tree of very many folders is one source */
+    enum { MANY = EMS_ORIGIN_FOLDERS + 1 };
+    char paths[MANY][16];
+    ems_midi_file list[MANY + 1];
+    for (int i = 0; i < MANY; i++) {
+        snprintf(paths[i], sizeof paths[i], "t/%02d/x.mid", i);
+        list[i] = (ems_midi_file){paths[i], 0, 2};
+    }
+    ems_midi_files files = {.items = list, .count = MANY - 1};
+    assert_int_equal(ems_origins_look(&o, &files, 1, NULL), EMS_OK);
+    assert_int_equal(o.scattered[0], 0);
+    ems_free(o.scattered);
+    files.count = MANY;
+    assert_int_equal(ems_origins_look(&o, &files, 1, NULL), EMS_OK);
+    assert_int_equal(o.scattered[0], 1);
+    origin(EMS_SCRATCH "/top/free/x.mid", top, NULL, &b, &o, &p);
+    assert_string_equal(b.words.items[p.source], "top");
     ems_words_clear(&b.words);
     ems_origins_clear(&o);
     table = "source,weight\nx,-1\n";

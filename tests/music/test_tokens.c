@@ -106,6 +106,31 @@ static void test_no_chord(void **state)
     ems_song_clear(&song);
 }
 
+/* Long chords at 0, half a second, a second, and a second and a half. */
+static void test_chords_a_second_apart(void **state)
+{
+    (void)state;
+    ems_midi_tempo tempo;
+    ems_midi m = empty_file(&tempo);
+    ems_midi_note notes[12];
+    for (int i = 0; i < 12; i++)
+        notes[i] = make(&m, i / 3 * 480, i / 3 * 480 + 960, 0, 0,
+                        48 + i % 3 * 4 + i / 3 * 12);
+    ems_song song;
+    ems_tokens t = tokens_of(&m, notes, 12, &song);
+    assert_int_equal(t.chords, 2);
+    int tick = 0, at[2], n = 0;
+    for (size_t i = 0; i < t.count; i++) {
+        if (t.tokens[i] == EMS_CHORD)
+            at[n++] = tick;
+        if (ems_is_shift(t.tokens[i]))
+            tick += ems_shift_ticks(t.tokens[i]);
+    }
+    assert_true(at[0] == 0 && at[1] == 125);
+    ems_tokens_clear(&t);
+    ems_song_clear(&song);
+}
+
 static void test_rests_shrink(void **state)
 {
     (void)state;
@@ -259,6 +284,7 @@ int main(void)
         cmocka_unit_test(test_ids),
         cmocka_unit_test(test_order_and_chord),
         cmocka_unit_test(test_no_chord),
+        cmocka_unit_test(test_chords_a_second_apart),
         cmocka_unit_test(test_rests_shrink),
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_decoder_traps),
