@@ -113,9 +113,10 @@ static void test_chords_a_second_apart(void **state)
     ems_midi_tempo tempo;
     ems_midi m = empty_file(&tempo);
     ems_midi_note notes[12];
-    for (int i = 0; i < 12; i++)
-        notes[i] = make(&m, i / 3 * 480, i / 3 * 480 + 960, 0, 0,
-                        48 + i % 3 * 4 + i / 3 * 12);
+    for (int i = 0; i < 12; i++) {
+        const uint64_t on = 480 * (uint64_t)(i / 3);
+        notes[i] = make(&m, on, on + 960, 0, 0, 48 + i % 3 * 4 + i / 3 * 12);
+    }
     ems_song song;
     ems_tokens t = tokens_of(&m, notes, 12, &song);
     assert_int_equal(t.chords, 2);
