@@ -199,23 +199,23 @@ static void curve(const ems_plot *p, const double *x, double *y, size_t n,
 
 static void legend(ems_svg *s, int i, const char *colour, const char *text)
 {
-    const double x = LEFT + 20 + 200.0 * i;
-    ems_svg_rect(s, x, 40, 16, 4, colour, 1);
-    ems_svg_text(s, x + 22, 46, 12, EMS_SVG_START, "#333", text);
+    const double x = LEFT + WIDE - 265, y = 60 + 18.0 * i;
+    ems_svg_rect(s, x, y, 16, 4, colour, 1);
+    ems_svg_text(s, x + 22, y + 6, 12, EMS_SVG_START, "#333", text);
 }
 
 static void draw_losses(ems_svg *s, ems_curve *c, double *loss)
 {
-    ems_plot p = {.svg = s, .left = LEFT, .top = 60, .width = WIDE,
-                  .height = 300};
+    ems_plot p = {.svg = s, .left = LEFT, .top = 40, .width = WIDE,
+                  .height = 320};
     set_range(&p, c, loss);
-    ems_plot_frame(&p, "Loss", NULL, "nats a token");
+    ems_plot_frame(&p, "Loss, nats a token", NULL, NULL);
     curve(&p, c->step, loss, c->count, "#999");
     curve(&p, c->held_step, c->blind, c->held_count, "#e6a23c");
     curve(&p, c->held_step, c->held, c->held_count, "#c33");
-    legend(s, 0, "#999", "training, smoothed");
+    legend(s, 0, "#999", "training (a <CHORD> counts ten times)");
     legend(s, 1, "#c33", "held out");
-    legend(s, 2, "#e6a23c", "held out, no offsets");
+    legend(s, 2, "#e6a23c", "held out, offsets withheld");
 }
 
 static void draw_rate(ems_svg *s, const ems_curve *c)
