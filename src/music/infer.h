@@ -35,6 +35,12 @@ int ems_session_fill(ems_session *s, float valence, float arousal,
 /* One more token. The same bits as if it had been part of the fill. */
 int ems_session_append(ems_session *s, int token, float seconds,
                        ems_error *err);
+/* One more token for each of n >= 1 sessions of one net, side by side: the
+ * weights are read once for all. Each gets the bits that ems_session_append
+ * would have given it. On failure no session has changed. The first one's
+ * pool does the work. */
+int ems_sessions_append(ems_session *const *s, const int *token,
+                        const float *seconds, size_t n, ems_error *err);
 /* Forget all but the first `length` >= 1 positions (no more than there are);
  * logits are as they were. */
 void ems_session_rewind(ems_session *s, int length);

@@ -30,6 +30,8 @@ uint16_t ems_bf16(float x)
 size_t ems_panel_bytes(ems_precision precision, size_t k)
 {
     static const size_t size[EMS_PRECISIONS] = {4, 2, 1};
+    if (precision == EMS_INT8)
+        k = (k + 1) & ~(size_t)1; /* pairs */
     return k * EMS_PANEL * size[precision];
 }
 
@@ -51,27 +53,32 @@ static float pack_row(void *panel, ems_precision precision, size_t n,
         most = fabsf(row[i]) > most ? fabsf(row[i]) : most;
     const float scale = most / 127;
     for (size_t i = 0; i < k; i++)
-        ((int8_t *)panel)[EMS_PANEL * i + n % 16 * 4 + n / 16] =
+        ((int8_t *)panel)[EMS_PANEL * (i & ~(size_t)1) + 2 * n + i % 2] =
             (int8_t)(scale > 0 ? rintf(row[i] / scale) : 0);
     return scale;
 }
 
-void ems_weights_pack(ems_weights *p, ems_arena *arena,
-                      ems_precision precision, const float *const *w,
-                      const float *const *b, size_t parts, size_t n, size_t k)
+void ems_weights_place(ems_weights *p, ems_arena *arena,
+                       ems_precision precision, size_t n, size_t k)
 {
-    const size_t panels = (parts * n + EMS_PANEL - 1) / EMS_PANEL;
-    const size_t bytes = ems_panel_bytes(precision, k);
-    *p = (ems_weights){.precision = precision, .n = parts * n, .k = k,
+    const size_t panels = (n + EMS_PANEL - 1) / EMS_PANEL;
+    *p = (ems_weights){.precision = precision, .n = n, .k = k,
                        .panels = panels};
-    p->packed = ems_take(arena, panels, bytes);
+    p->packed = ems_take(arena, panels, ems_panel_bytes(precision, k));
     p->scale = ems_take(arena, panels * EMS_PANEL, sizeof *p->scale);
     p->bias = ems_take(arena, panels * EMS_PANEL, sizeof *p->bias);
-    for (size_t row = 0; arena->base && row < p->n; row++) {
+}
+
+void ems_weights_pack(ems_weights *p, size_t first, const float *w,
+                      const float *b, size_t n)
+{
+    const size_t bytes = ems_panel_bytes(p->precision, p->k);
+    for (size_t i = 0; p->packed && i < n; i++) {
+        const size_t row = first + i;
         void *panel = (char *)p->packed + row / EMS_PANEL * bytes;
-        p->bias[row] = b[row / n][row % n];
-        p->scale[row] = pack_row(panel, precision, row % EMS_PANEL,
-                                 w[row / n] + row % n * k, k);
+        p->bias[row] = b ? b[i] : 0;
+        p->scale[row] = pack_row(panel, p->precision, row % EMS_PANEL,
+                                 w + i * p->k, p->k);
     }
 }
 
@@ -94,19 +101,17 @@ static void finish(const linear_job *job, size_t panel, const float *sum,
     const size_t first = panel * EMS_PANEL;
     const size_t left = job->w->n - first;
     const size_t count = left < EMS_PANEL ? left : EMS_PANEL;
-    const float *bias = job->w->bias + first, *scale = job->w->scale + first;
+    const float *bias = job->w->bias + first;
     for (size_t i = 0; i < count; i++) {
-        const float value = job->w->precision == EMS_INT8
-                                ? sum[i] * scale[i] + bias[i]
-                                : sum[i] + bias[i];
+        const float value = sum[i] + bias[i];
         y[i] = job->relu && !(value > 0) ? 0 : value;
     }
 }
 
 enum { BLOCK = 48 }; /* rows whose sums are held at once */
 
-static void rows_at_once(const linear_job *job, size_t panel, size_t row,
-                         size_t rows)
+static void rows_at_once(const linear_job *job, size_t panel, float *y,
+                         size_t row, size_t rows)
 {
     const ems_weights *w = job->w;
     _Alignas(64) float sum[BLOCK * EMS_PANEL] = {0};
@@ -125,26 +130,31 @@ static void rows_at_once(const linear_job *job, size_t panel, size_t row,
                         job->ldx, rows, count);
     }
     for (size_t r = 0; r < rows; r++)
-        finish(job, panel, sum + r * EMS_PANEL,
-               job->y + (row + r) * job->ldy + panel * EMS_PANEL);
+        finish(job, panel, sum + r * EMS_PANEL, y + (row + r) * job->ldy);
 }
 
-static void linear_panel(void *ctx, size_t panel)
+/* The outputs of a panel, to `y`. */
+static void one_panel(const linear_job *job, size_t panel, float *y)
 {
-    const linear_job *job = ctx;
     const ems_weights *w = job->w;
     if (job->m == 1) {
         _Alignas(64) float sum[EMS_PANEL];
         const size_t bytes = ems_panel_bytes(w->precision, w->k);
         job->kern->gemv[w->precision](
             sum, (const char *)w->packed + panel * bytes, job->x, w->k);
-        finish(job, panel, sum, job->y + panel * EMS_PANEL);
+        finish(job, panel, sum, y);
         return;
     }
     for (size_t row = 0; row < job->m; row += BLOCK) {
         const size_t left = job->m - row;
-        rows_at_once(job, panel, row, left < BLOCK ? left : BLOCK);
+        rows_at_once(job, panel, y, row, left < BLOCK ? left : BLOCK);
     }
+}
+
+static void linear_panel(void *ctx, size_t panel)
+{
+    const linear_job *job = ctx;
+    one_panel(job, panel, job->y + panel * EMS_PANEL);
 }
 
 void ems_affine(const ems_kern *kern, ems_pool *pool, const ems_weights *w,
@@ -153,4 +163,13 @@ void ems_affine(const ems_kern *kern, ems_pool *pool, const ems_weights *w,
 {
     linear_job job = {kern, w, x, y, ldx, ldy, m, relu};
     ems_pool_for(pool, w->panels, linear_panel, &job);
+}
+
+void ems_affine_panels(const ems_kern *kern, const ems_weights *w,
+                       size_t first, size_t panels, const float *x,
+                       size_t ldx, size_t m, float *y, size_t ldy, int relu)
+{
+    const linear_job job = {kern, w, x, y, ldx, ldy, m, relu};
+    for (size_t i = 0; i < panels; i++)
+        one_panel(&job, first + i, y + i * EMS_PANEL);
 }

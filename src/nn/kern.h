@@ -22,15 +22,14 @@ enum {
 
 typedef struct ems_kern {
     /* A panel is [k][64] weights. Element (i, n): F32 float at 64 i + n;
-     * BF16 half (n / 32) of the 32-bit word 32 i + n % 32; INT8 byte
-     * (n / 16) of the 32-bit word 16 i + n % 16 (little-endian). */
+     * BF16 half (n / 32) of the 32-bit word 32 i + n % 32 (little-endian);
+     * INT8 byte 64 i + 2 n of even i, the byte after that of i - 1 of odd i
+     * (kern8.h). */
 
-    /* y[64] = x[k] times panel; by ems_precision. */
-    void (*gemv[EMS_PRECISIONS])(float *y, const void *panel, const float *x,
-                                 size_t k);
+    /* y[64] = x[k] times panel; by ems_precision, not INT8. */
+    void (*gemv[2])(float *y, const void *panel, const float *x, size_t k);
     /* out[count][64]: the weights as float, count <= EMS_CHUNK. */
-    void (*widen[EMS_PRECISIONS])(float *out, const void *panel,
-                                  size_t count);
+    void (*widen[2])(float *out, const void *panel, size_t count);
     /* y[m][ldy], 64 columns of it, += x[m][ldx] times w[k][64]. */
     void (*gemm)(float *y, size_t ldy, const float *w, const float *x,
                  size_t ldx, size_t m, size_t k);
@@ -64,19 +63,26 @@ typedef struct ems_weights {
 
 /* Bytes of one panel with k inputs. */
 size_t ems_panel_bytes(ems_precision precision, size_t k);
-/* Place a matrix of `parts` matrices w[i] of [n, k] with biases b[i], one
- * below the other, in an arena and pack them (not while it measures). All
- * weights of a model in one block lie on large pages. */
-void ems_weights_pack(ems_weights *p, ems_arena *arena,
-                      ems_precision precision, const float *const *w,
-                      const float *const *b, size_t parts, size_t n,
-                      size_t k);
+/* Place an [n, k] matrix of zeros in an arena (of zeroed memory; while it
+ * measures p->packed is NULL). All weights of a model in one block lie on
+ * large pages. */
+void ems_weights_place(ems_weights *p, ems_arena *arena,
+                       ems_precision precision, size_t n, size_t k);
+/* Pack rows [first, first + n) of it from w[n][k] and b[n] (NULL: zeros);
+ * nothing while it is not really there. */
+void ems_weights_pack(ems_weights *p, size_t first, const float *w,
+                      const float *b, size_t n);
 
 /* y[m][ldy] = x[m][ldx] W' + b, then max(0, .) if relu. Rows of y beyond n
- * columns are untouched. */
+ * columns are untouched. Not for INT8 (ems_affine8). */
 void ems_affine(const ems_kern *kern, ems_pool *pool, const ems_weights *w,
                 const float *x, size_t ldx, size_t m, float *y, size_t ldy,
                 int relu);
+/* The same for the outputs of panels [first, first + panels) only, which go to
+ * y[m][ldy] from its first column on; on the calling thread. */
+void ems_affine_panels(const ems_kern *kern, const ems_weights *w,
+                       size_t first, size_t panels, const float *x,
+                       size_t ldx, size_t m, float *y, size_t ldy, int relu);
 
 /* Bits of a float rounded to the nearest bfloat16, ties to even. */
 uint16_t ems_bf16(float x);

@@ -36,11 +36,6 @@ ALWAYS vf high_half(vu word)
     return (vf)(word & 0xffff0000u);
 }
 
-ALWAYS vf byte_of(vu word, int b)
-{
-    return __builtin_convertvector((vi)(word << (24 - 8 * b)) >> 24, vf);
-}
-
 static void gemv_f32(float *y, const void *panel, const float *x, size_t k)
 {
     const float *w = panel;
@@ -72,24 +67,6 @@ static void gemv_bf16(float *y, const void *panel, const float *x, size_t k)
         vstore(y + j * EMS_VW, sum[j]);
 }
 
-static void gemv_int8(float *y, const void *panel, const float *x, size_t k)
-{
-    const uint32_t *w = panel;
-    vf sum[W] = {{0}};
-    for (size_t i = 0; i < k; i++, w += EMS_PANEL / 4) {
-        const vf factor = vset(x[i]);
-        fetch(w + AHEAD, EMS_PANEL);
-        for (int j = 0; j < L; j++) {
-            const vu word = vload_bits(w + j * EMS_VW);
-            for (int b = 0; b < 4; b++)
-                sum[j + b * L] = vfma(factor, byte_of(word, b),
-                                      sum[j + b * L]);
-        }
-    }
-    for (int j = 0; j < W; j++)
-        vstore(y + j * EMS_VW, sum[j]);
-}
-
 static void widen_f32(float *out, const void *panel, size_t count)
 {
     const float *w = panel;
@@ -105,17 +82,6 @@ static void widen_bf16(float *out, const void *panel, size_t count)
             const vu word = vload_bits(w + j * EMS_VW);
             vstore(out + j * EMS_VW, low_half(word));
             vstore(out + (j + W / 2) * EMS_VW, high_half(word));
-        }
-}
-
-static void widen_int8(float *out, const void *panel, size_t count)
-{
-    const uint32_t *w = panel;
-    for (size_t i = 0; i < count; i++, w += EMS_PANEL / 4, out += EMS_PANEL)
-        for (int j = 0; j < L; j++) {
-            const vu word = vload_bits(w + j * EMS_VW);
-            for (int b = 0; b < 4; b++)
-                vstore(out + (j + b * L) * EMS_VW, byte_of(word, b));
         }
 }
 
@@ -319,7 +285,7 @@ static void norm(float *out, const float *a, const float *b,
 }
 
 const ems_kern GLUE(ems_kern_, EMS_ISA) = {
-    {gemv_f32, gemv_bf16, gemv_int8},
-    {widen_f32, widen_bf16, widen_int8},
+    {gemv_f32, gemv_bf16},
+    {widen_f32, widen_bf16},
     gemm, scores, softmax, mix, norm,
 };

@@ -11,8 +11,6 @@ static float weight(const void *panel, ems_precision precision, size_t i,
 {
     if (precision == EMS_F32)
         return ((const float *)panel)[EMS_PANEL * i + n];
-    if (precision == EMS_INT8)
-        return ((const int8_t *)panel)[EMS_PANEL * i + n % 16 * 4 + n / 16];
     const uint16_t half =
         ((const uint16_t *)panel)[EMS_PANEL * i + n % 32 * 2 + n / 32];
     const uint32_t bits = (uint32_t)half << 16;
@@ -52,7 +50,6 @@ static void widen(float *out, const void *panel, size_t count,
     }
 BY_PRECISION(f32, EMS_F32)
 BY_PRECISION(bf16, EMS_BF16)
-BY_PRECISION(int8, EMS_INT8)
 
 static void gemm(float *y, size_t ldy, const float *w, const float *x,
                  size_t ldx, size_t m, size_t k)
@@ -155,7 +152,7 @@ static void norm(float *out, const float *a, const float *b,
 }
 
 const ems_kern ems_kern_ref = {
-    {gemv_f32, gemv_bf16, gemv_int8},
-    {widen_f32, widen_bf16, widen_int8},
+    {gemv_f32, gemv_bf16},
+    {widen_f32, widen_bf16},
     gemm, scores, softmax, mix, norm,
 };

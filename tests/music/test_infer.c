@@ -227,9 +227,8 @@ static void test_bits(void **state)
 }
 
 /* The oracle's kernels and the vectors', through the whole model. */
-static void test_levels(void **state)
+static void same_levels(ems_precision precision)
 {
-    (void)state;
     static const char *const level[] = {"ref", "avx2", "wide", "avx512"};
     float want[1011];
     uint16_t tokens[COUNT];
@@ -238,9 +237,10 @@ static void test_levels(void **state)
     ems_params *p = make_params(5);
     for (int i = 0; i < 4 && ems_cpu_can(EMS_CPU_AVX2); i++) {
         setenv("EMSYNC_CPU", level[i], 1);
-        ems_net *net = ems_net_new(p, EMS_F32, NULL);
+        ems_net *net = ems_net_new(p, precision, NULL);
         ems_session *s = ems_session_new(net, NULL, NULL);
-        ems_session_fill(s, 0.5f, NAN, tokens, seconds, COUNT, NULL);
+        ems_session_fill(s, 0.5f, NAN, tokens, seconds, COUNT - 2, NULL);
+        ems_session_append(s, 7, 0.25f, NULL);
         if (i == 0)
             memcpy(want, ems_session_logits(s), sizeof want);
         assert_memory_equal(want, ems_session_logits(s), sizeof want);
@@ -249,6 +249,92 @@ static void test_levels(void **state)
     }
     unsetenv("EMSYNC_CPU");
     free_params(p);
+}
+
+static void test_levels(void **state)
+{
+    (void)state;
+    for (int precision = EMS_F32; precision <= EMS_INT8; precision++)
+        same_levels((ems_precision)precision);
+}
+
+/* Rounded to 8 bits it is still the same model. */
+static void test_precision(void **state)
+{
+    (void)state;
+    static const double allowed[] = {0, 0.03, 0.1};
+    float exact[1011];
+    uint16_t tokens[COUNT];
+    float seconds[COUNT];
+    make_song(tokens, seconds);
+    ems_params *p = make_params(8);
+    for (int precision = EMS_F32; precision <= EMS_INT8; precision++) {
+        ems_net *net = ems_net_new(p, (ems_precision)precision, NULL);
+        ems_session *s = ems_session_new(net, NULL, NULL);
+        ems_session_fill(s, 0.5f, -0.2f, tokens, seconds, COUNT, NULL);
+        if (precision == EMS_F32)
+            memcpy(exact, ems_session_logits(s), sizeof exact);
+        for (int v = 0; v < 1011; v++)
+            assert_true(fabs((double)(exact[v] - ems_session_logits(s)[v])) <=
+                        allowed[precision]);
+        ems_session_free(s);
+        ems_net_free(net);
+    }
+    free_params(p);
+}
+
+/* Sessions of any length side by side, and each alone. */
+static void side_by_side(ems_precision precision)
+{
+    enum { MANY = 101 }; /* more than go through the layers together */
+    ems_params *p = make_params(9);
+    ems_net *net = ems_net_new(p, precision, NULL);
+    ems_pool *pool = ems_pool_new(2, NULL);
+    ems_session *together[MANY], *alone[MANY];
+    uint16_t song[COUNT];
+    float seconds[COUNT];
+    make_song(song, seconds);
+    for (int i = 0; i < MANY; i++) {
+        together[i] = ems_session_new(net, pool, NULL);
+        alone[i] = ems_session_new(net, NULL, NULL);
+        ems_session_fill(together[i], 0.1f * (float)(i % 9), 0, song, seconds,
+                         (size_t)(1 + i * 7 % 90), NULL);
+        ems_session_fill(alone[i], 0.1f * (float)(i % 9), 0, song, seconds,
+                         (size_t)(1 + i * 7 % 90), NULL);
+    }
+    for (int step = 0; step < 3; step++) {
+        const size_t n = step == 0 ? MANY : step == 1 ? 4 : 13;
+        int token[MANY];
+        float left[MANY];
+        for (int i = 0; i < MANY; i++) {
+            token[i] = (i * 37 + step) % 1011;
+            left[i] = (float)i * 0.1f;
+        }
+        assert_int_equal(ems_sessions_append(together, token, left, n, NULL),
+                         EMS_OK);
+        for (size_t i = 0; i < n; i++) {
+            ems_session_append(alone[i], token[i], left[i], NULL);
+            assert_int_equal(ems_session_length(together[i]),
+                             ems_session_length(alone[i]));
+            assert_memory_equal(ems_session_logits(together[i]),
+                                ems_session_logits(alone[i]),
+                                1011 * sizeof(float));
+        }
+    }
+    for (int i = 0; i < MANY; i++) {
+        ems_session_free(together[i]);
+        ems_session_free(alone[i]);
+    }
+    ems_pool_free(pool);
+    ems_net_free(net);
+    free_params(p);
+}
+
+static void test_batch(void **state)
+{
+    (void)state;
+    for (int precision = EMS_F32; precision <= EMS_INT8; precision++)
+        side_by_side((ems_precision)precision);
 }
 
 static void test_refusals(void **state)
@@ -285,7 +371,7 @@ static void test_memory(void **state)
     for (long nth = 1; !done; nth++) {
         ems_error err = {0};
         ems_alloc_fail_at(nth);
-        ems_net *net = ems_net_new(p, EMS_BF16, &err);
+        ems_net *net = ems_net_new(p, EMS_INT8, &err);
         ems_session *s = net ? ems_session_new(net, NULL, &err) : NULL;
         ems_alloc_fail_at(0);
         done = s != NULL;
@@ -302,7 +388,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_transcription), cmocka_unit_test(test_bits),
-        cmocka_unit_test(test_levels),        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_levels),        cmocka_unit_test(test_precision),
+        cmocka_unit_test(test_batch),         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
