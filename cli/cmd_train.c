@@ -109,12 +109,8 @@ static const cli_example examples[] = {
      "Train for an hour."},
     {"emsync train music data.ems -o weights.safetensors --resume",
      "Go on after an interruption."},
-    {"emsync train music data.ems -o w.safetensors --schedule constant"
-     " --minutes 180", "The first three hours of a longer run."},
-    {"emsync train music data.ems -o w.safetensors --resume --schedule wsd"
-     " --minutes 480 --decay-minutes 60", "Go on to eight, and end it."},
-    {"mpirun -n 4 emsync train music data.ems -o w.safetensors --steps 9000",
-     "Share the work among four processes."},
+    {"emsync train music data.ems -o w.st --minutes 180 --schedule constant",
+     "The first three hours of a longer run."},
     {"emsync train music data.ems -o w.safetensors --layers 11 --dry-run",
      "How much memory would the paper's model take?"},
     {NULL, NULL},
@@ -123,7 +119,9 @@ static const cli_example examples[] = {
 const cli_command cli_train_music = {
     .name = "train music",
     .summary = "train the composer on a data set",
-    .details = "AdamW on every core. Ctrl-C leaves a checkpoint for --resume.",
+    .details = "AdamW on every core. Ctrl-C leaves a checkpoint for --resume."
+               " mpirun -n N emsync train music ... shares the work among N"
+               " processes.",
     .operands = operands,
     .options = options,
     .examples = examples,
