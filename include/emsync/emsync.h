@@ -501,6 +501,84 @@ EMS_API int ems_novelty_build(const char *dataset, const char *out,
  * number 0 should talk to people. */
 EMS_API int ems_rank(int *size);
 
+enum {
+    EMS_EVALUATE_MUSIC = 1,      /* statistics, composed against real */
+    EMS_EVALUATE_EMOTION = 2,    /* asked against heard by a judge */
+    EMS_EVALUATE_BOUNDARIES = 4, /* do chords meet them? */
+    EMS_EVALUATE_NLL = 8,        /* of held-out music */
+    EMS_EVALUATE_NOVELTY = 16,   /* passages shared with the training music */
+    EMS_EVALUATE_ALL = 31,
+    EMS_EVALUATE_MEASURES = 20, EMS_EVALUATE_GRID = 5, EMS_EVALUATE_WAYS = 4,
+    EMS_EVALUATE_OFFSETS = 3,
+};
+
+typedef struct ems_evaluate_options {
+    const char *dataset; /* its held-out pieces are the real music; NULL: no
+                            real music, no NLL */
+    const char *folder;  /* MIDI files to measure instead of composing (music
+                            and novelty only); NULL: compose */
+    const char *judge;   /* critic's weights; NULL: the judge that ships */
+    const char *index;   /* of novelty; NULL: the one that ships */
+    unsigned parts;      /* EMS_EVALUATE_* together */
+    int pieces;          /* for each of the 25 emotions; 8 */
+    int lists;           /* of boundaries; 24 */
+    int excerpts;        /* of held-out music, for its NLL; 48 */
+    double seconds;      /* of each piece; 30 */
+    uint64_t seed;
+    ems_sync sync;       /* how the pieces are composed */
+    ems_compose_options compose;
+} ems_evaluate_options;
+
+typedef struct ems_measure { /* over composed and over real pieces */
+    const char *name;        /* docs/MUSIC.md says what it is */
+    double mean, deviation, real_mean, real_deviation; /* NaN: unknown */
+    double overlap;          /* of the two distributions, 0..1 */
+} ems_measure;
+
+typedef struct ems_boundary_row { /* one way to compose for boundaries */
+    const char *name;
+    size_t boundaries;
+    double within_100ms, within_1s; /* share with a chord so near */
+    double chords_per_minute;
+} ems_boundary_row;
+
+typedef struct ems_nll_row { /* held-out music, one way to tell the offsets */
+    const char *name;
+    double tokens, nll, top1, top5;
+} ems_nll_row;
+
+typedef struct ems_evaluation { /* parts that were not done are all zero */
+    unsigned parts;             /* done */
+    size_t pieces, real_pieces, skipped;
+    double seconds;             /* of composed music */
+    size_t measures;
+    ems_measure measure[EMS_EVALUATE_MEASURES];
+    double asked[EMS_EVALUATE_GRID]; /* both axes */
+    double valence[EMS_EVALUATE_GRID][EMS_EVALUATE_GRID]; /* heard, mean, */
+    double arousal[EMS_EVALUATE_GRID][EMS_EVALUATE_GRID]; /* [asked V][A] */
+    double l1;                  /* mean of |asked - heard| / 2 */
+    double rho_valence, rho_arousal, r_valence, r_arousal; /* Spearman's,
+                                                              Pearson's */
+    ems_boundary_row boundary[EMS_EVALUATE_WAYS];
+    ems_nll_row nll[EMS_EVALUATE_OFFSETS];
+    ems_passage longest;        /* shared passage of all pieces */
+    double shared_bars;         /* mean */
+    size_t too_long;            /* pieces above EMS_NOVELTY_BARS */
+} ems_evaluation;
+
+EMS_API ems_evaluate_options ems_evaluate_defaults(void);
+/* Judge a model by what it composes. Parts that cannot be done for want of a
+ * data set, judge or index are left out, with a warning to the log. Equal
+ * options give equal results. */
+EMS_API int ems_evaluate_music(const ems_evaluate_options *options,
+                               ems_evaluation *out, const ems_run *run,
+                               ems_error *err);
+EMS_API int ems_evaluation_save(const ems_evaluation *e, const char *json,
+                                ems_error *err);
+/* A picture (SVG). */
+EMS_API int ems_evaluation_draw(const ems_evaluation *e, const char *svg,
+                                ems_error *err);
+
 /* ---- Measuring ------------------------------------------------------------- */
 
 typedef struct ems_bench_options {

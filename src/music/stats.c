@@ -1,12 +1,13 @@
 #include "music/stats.h"
 
 #include "base/mem.h"
+#include "music/lines.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { POSITIONS = 16, LARGEST_LAG = 1024 };
+enum { POSITIONS = 16, LARGEST_LAG = 1024, FIGURE = 8 };
 #define GRID_REACH 0.010 /* seconds */
 
 /* What a bar sounds like: a bit per position that has an onset, and a hash of
@@ -14,6 +15,7 @@ enum { POSITIONS = 16, LARGEST_LAG = 1024 };
 typedef struct bar_shape {
     uint32_t onsets;
     uint64_t notes;
+    uint8_t sounds;
 } bar_shape;
 
 static double bar_end(const ems_piece *p, size_t i)
@@ -67,6 +69,7 @@ static void measure_notes(ems_piece_stats *s, const ems_piece *p)
     }
     for (int f = 0; f < EMS_FAMILIES; f++)
         s->families += s->family_share[f] > 0;
+    s->family_count = s->families;
     s->notes_per_second = (double)p->note_count / p->duration;
     if (sound > 0) {
         s->mean_pitch = pitch / sound;
@@ -116,22 +119,26 @@ static int near_grid(double beats, double beat)
     return 0;
 }
 
+static uint64_t mix(uint64_t x)
+{
+    x = (x + 0x9e3779b97f4a7c15u) * 0xbf58476d1ce4e5b9u; /* splitmix64 */
+    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+    return x ^ x >> 31;
+}
+
 static void add_to_shape(bar_shape *shape, const ems_note *n, double phase)
 {
     int position = (int)(phase * POSITIONS + 0.5);
     position = position < POSITIONS ? position : POSITIONS - 1;
     shape->onsets |= 1u << position;
-    uint64_t x = (uint64_t)position << 16 | (uint64_t)n->family << 8 |
-                 n->pitch;
-    x = (x + 0x9e3779b97f4a7c15u) * 0xbf58476d1ce4e5b9u; /* splitmix64 */
-    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-    shape->notes += x ^ x >> 31; /* a sum: order does not matter */
+    shape->notes += mix((uint64_t)position << 16 | (uint64_t)n->family << 8 |
+                        n->pitch); /* a sum: order does not matter */
 }
 
 static void shape_bars(bar_shape *shapes, ems_piece_stats *s,
                        const ems_piece *p)
 {
-    size_t bar = 0, on_grid = 0, count = 0;
+    size_t bar = 0, on_grid = 0, count = 0, sounding = 0;
     for (size_t i = 0; i < p->note_count; i++) {
         const ems_note *n = &p->notes[i];
         while (bar + 1 < p->bar_count && p->bars[bar + 1].start <= n->start)
@@ -145,7 +152,13 @@ static void shape_bars(bar_shape *shapes, ems_piece_stats *s,
         on_grid += (size_t)near_grid(phase * beats, length / beats);
         count++;
         add_to_shape(&shapes[bar], n, phase);
+        sounding = sounding > bar ? sounding : bar; /* those before are done */
+        for (; sounding < p->bar_count &&
+               p->bars[sounding].start < n->start + n->length; sounding++)
+            shapes[sounding].sounds = 1;
     }
+    for (size_t i = 0; i < p->bar_count; i++)
+        s->empty_bars += !shapes[i].sounds / (double)p->bar_count;
     s->on_grid = count ? (double)on_grid / (double)count : 0;
 }
 
@@ -179,6 +192,49 @@ static double groove(const bar_shape *b, size_t count)
     return pairs ? same / (double)pairs : 0;
 }
 
+static int hash_order(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void hash_figures(uint64_t *hash, size_t *count, const ems_line *l)
+{
+    for (size_t i = 0; i + FIGURE <= l->count; i++) {
+        uint64_t h = FIGURE;
+        for (size_t k = i + 1; k < i + FIGURE; k++)
+            h = mix(h ^ (uint64_t)(128 + l->notes[k].pitch -
+                                   l->notes[k - 1].pitch));
+        hash[(*count)++] = h;
+    }
+}
+
+/* Of all figures, those that are not the first of their kind. */
+static int measure_figures(ems_piece_stats *s, const ems_piece *p,
+                           ems_error *err)
+{
+    ems_line line = {0};
+    size_t count = 0, kinds = 0;
+    uint64_t *hash = ems_alloc(p->note_count, sizeof *hash);
+    int code = hash ? EMS_OK : ems_out_of_memory(err);
+    for (int f = 0; f < EMS_FAMILIES && code == EMS_OK; f++) {
+        if (f == EMS_DRUMS)
+            continue;
+        code = ems_line_take(&line, p->notes, p->note_count, f, err);
+        if (code == EMS_OK)
+            hash_figures(hash, &count, &line);
+    }
+    if (code == EMS_OK && count) {
+        qsort(hash, count, sizeof *hash, hash_order);
+        for (size_t i = 0; i < count; i++)
+            kinds += i == 0 || hash[i] != hash[i - 1];
+        s->figures = 1 - (double)kinds / (double)count;
+    }
+    ems_line_clear(&line);
+    ems_free(hash);
+    return code;
+}
+
 static int length_order(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;
@@ -208,8 +264,9 @@ int ems_piece_measure(ems_piece_stats *s, const ems_piece *p, ems_error *err)
     *s = (ems_piece_stats){0};
     measure_notes(s, p);
     measure_silence(s, p);
-    if (p->bar_count == 0)
-        return EMS_OK;
+    const int code = measure_figures(s, p, err);
+    if (code < 0 || p->bar_count == 0)
+        return code;
     bar_shape *shapes = ems_alloc(p->bar_count, sizeof *shapes);
     double *lengths = ems_alloc(p->bar_count, sizeof *lengths);
     const int ok = shapes && lengths;

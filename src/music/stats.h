@@ -9,11 +9,13 @@
 typedef struct ems_piece_stats {
     double notes_per_second;
     double family_share[EMS_FAMILIES]; /* of the notes */
+    double family_count;        /* families that play */
     int families;
     int lowest, highest;        /* MIDI pitch without drums; 0 when none */
     double mean_pitch;
     double polyphony;           /* pitched notes that sound, mean over the time
                                    in which any does */
+    double empty_bars;          /* share of the bars in which nothing sounds */
     double silence;             /* share of the time without any note */
     double longest_silence;     /* seconds */
     double longest_note;        /* seconds */
@@ -23,6 +25,9 @@ typedef struct ems_piece_stats {
                                    neighbouring bars differ; 1: all alike */
     double repeated_span;       /* share of bars in the longest run of bars that
                                    is played twice, note for note */
+    double figures;             /* share of the families' top voices' figures of
+                                   eight notes that were heard before, in any
+                                   key */
     double bar_seconds;         /* median */
     double bar_spread;          /* mean |length / median - 1| */
     double tempo_change;        /* largest between neighbouring bars */

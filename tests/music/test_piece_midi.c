@@ -313,6 +313,10 @@ static void test_statistics(void **state)
     assert_float_equal(s.bar_spread, 0, 1e-9);
     assert_float_equal(s.scale_consistency, 1, 1e-9); /* C D E F# C: G */
     assert_true(s.pitch_class_entropy > 1 && s.pitch_class_entropy < 2);
+    assert_float_equal(s.empty_bars, 0, 1e-9);
+    /* 32 notes of each: 25 figures; the bass has one kind, the piano's four
+       bars of 4, 4, 4, 4 equal pitches a step apart have nine */
+    assert_true(s.figures > 0.6 && s.figures < 1);
     ems_piece_free(p);
 }
 

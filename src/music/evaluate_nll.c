@@ -1,0 +1,148 @@
+/* How likely a model finds held-out music: the excerpts of training's own
+ * validation, with the offsets to the boundaries given, left out, and taken
+ * from another excerpt. */
+#include "base/mem.h"
+#include "base/run.h"
+#include "music/evaluate.h"
+#include "music/graph.h"
+#include "music/model_io.h"
+#include "music/train_sample.h"
+#include "music/vocab.h"
+
+#include <string.h>
+
+enum { BATCH = 4, GIVEN = 0, WITHHELD, SHUFFLED };
+#define HELD_STREAM 0x68656c64 /* as in train.c */
+
+static const char *const offset_name[EMS_EVALUATE_OFFSETS] = {
+    "given", "withheld", "another excerpt's"};
+
+typedef struct scorer {
+    ems_params params;
+    ems_graph *graph;
+    ems_sampler sampler;
+    uint16_t *ids;     /* tokens, targets [BATCH, length], one spare row */
+    float *reals;      /* seconds, conditions, a spare row */
+} scorer;
+
+static int open_weights(scorer *s, const char *model, ems_error *err)
+{
+    char *found = model ? NULL : ems_model_find(err);
+    const char *path = model ? model : found;
+    ems_safetensors *st = path ? ems_safetensors_open(path, err) : NULL;
+    int code = st ? ems_params_load(st, path, &s->params, err)
+                  : (int)err->code;
+    if (code == EMS_OK && s->params.shape.vocab_size != EMS_VOCAB)
+        code = ems_fail(err, EMS_EFORMAT, "%s knows %d tokens; music needs"
+                        " the %d of EMSYNC", path, s->params.shape.vocab_size,
+                        EMS_VOCAB);
+    ems_safetensors_free(st);
+    ems_free(found);
+    return code;
+}
+
+static int open_scorer(scorer *s, const ems_evaluator *e, ems_error *err)
+{
+    int code = open_weights(s, e->o->compose.model, err);
+    if (code < 0)
+        return code;
+    const size_t length = (size_t)s->params.shape.context_len -
+                          EMS_CONDITIONS;
+    const ems_graph_options o = {
+        .shape = s->params.shape, .batch = BATCH, .tokens = length,
+        .precision = EMS_F32, .forward_only = 1};
+    code = ems_sampler_open(&s->sampler, e->data, length, err);
+    if (code < 0)
+        return code;
+    s->ids = ems_alloc(2 * (BATCH + 1) * length, sizeof *s->ids);
+    s->reals = ems_alloc((BATCH + 1) * (length + 2), sizeof *s->reals);
+    if (!s->ids || !s->reals)
+        return ems_out_of_memory(err);
+    s->graph = ems_graph_new(&o, ems_cpu_best(), e->pool, err);
+    return s->graph ? EMS_OK : (int)err->code;
+}
+
+static void close_scorer(scorer *s)
+{
+    ems_graph_free(s->graph);
+    ems_sampler_close(&s->sampler);
+    ems_free(s->ids);
+    ems_free(s->reals);
+    ems_free(s->params.block);
+}
+
+static ems_excerpt row_of(const scorer *s, size_t row)
+{
+    const size_t n = s->sampler.length, rows = BATCH + 1;
+    return (ems_excerpt){s->ids + row * n, s->ids + (rows + row) * n,
+                         s->reals + row * n, s->reals + rows * n + 2 * row};
+}
+
+static void take_excerpt(const scorer *s, size_t number, int blind,
+                         ems_excerpt e)
+{
+    ems_rng rng = ems_rng_seed(HELD_STREAM, number);
+    ems_sample_held(&s->sampler, &rng, blind, &e);
+}
+
+static void fill_batch(const scorer *s, size_t first, size_t count, int way)
+{
+    const size_t n = s->sampler.length;
+    for (size_t i = 0; i < BATCH; i++) {
+        const ems_excerpt row = row_of(s, i), spare = row_of(s, BATCH);
+        take_excerpt(s, first + i, way == WITHHELD, row);
+        if (way == SHUFFLED) {
+            take_excerpt(s, (first + i + 1) % count, 0, spare);
+            memcpy(row.seconds, spare.seconds, n * sizeof *row.seconds);
+        }
+        if (first + i >= count) /* no more: do not count it */
+            memset(row.targets, 0, n * sizeof *row.targets);
+    }
+}
+
+static int score(ems_evaluator *e, const scorer *s, int way, ems_error *err)
+{
+    const size_t count = (size_t)e->o->excerpts;
+    const size_t n = s->sampler.length, rows = BATCH + 1;
+    const ems_batch batch = {.tokens = s->ids, .targets = s->ids + rows * n,
+                             .seconds = s->reals,
+                             .conditions = s->reals + rows * n};
+    ems_nll_row *row = &e->out->nll[way];
+    for (size_t first = 0; first < count; first += BATCH) {
+        if (ems_cancelled(e->run))
+            return ems_fail_cancelled(err);
+        fill_batch(s, first, count, way);
+        ems_graph_forward(s->graph, &s->params, &batch, 0);
+        const ems_score_sums sum = ems_graph_score(s->graph, &batch);
+        row->tokens += sum.count;
+        row->nll += sum.nll;
+        row->top1 += sum.top1;
+        row->top5 += sum.top5;
+        ems_progress(e->run, "held-out",
+                     e->done + e->share *
+                         ((double)way + (double)first / (double)count) /
+                         EMS_EVALUATE_OFFSETS);
+    }
+    if (row->tokens > 0) {
+        row->nll /= row->tokens;
+        row->top1 /= row->tokens;
+        row->top5 /= row->tokens;
+    }
+    row->name = offset_name[way];
+    return EMS_OK;
+}
+
+int ems_evaluate_nll(ems_evaluator *e, ems_error *err)
+{
+    scorer *s = ems_alloc(1, sizeof *s);
+    int code = s ? open_scorer(s, e, err) : ems_out_of_memory(err);
+    if (code == EMS_OK && s->sampler.held_pieces == 0)
+        code = ems_fail(err, EMS_EINVAL, "\"%s\" holds no piece out; build it"
+                        " with --held-out", e->o->dataset);
+    for (int way = 0; way < EMS_EVALUATE_OFFSETS && code == EMS_OK; way++)
+        code = score(e, s, way, err);
+    if (s)
+        close_scorer(s);
+    ems_free(s);
+    return code;
+}
