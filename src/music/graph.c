@@ -32,24 +32,8 @@ static void set_sizes(ems_graph *g, const ems_graph_options *o)
     g->M = o->batch * g->N;
     g->wide = (g->N + EMS_ATT_UNIT - 1) / EMS_ATT_UNIT * EMS_ATT_UNIT;
     g->ld = (g->V + 31) / 32 * 32 + 16; /* no power of two: cache sets */
-    const size_t parts = (g->N + EMS_ATT_ROWS - 1) / EMS_ATT_ROWS;
-    g->block_rows = ((g->N + parts - 1) / parts + 11) / 12 * 12;
-    g->blocks = (g->N + g->block_rows - 1) / g->block_rows;
     g->flags = o->precision == EMS_BF16 ? EMS_GEMM_BF16 : 0;
-}
-
-static void set_blocks(ems_graph *g)
-{
-    size_t at = 0;
-    for (size_t i = 0; i < g->blocks; i++) {
-        const size_t from = i * g->block_rows;
-        const size_t to = least(from + g->block_rows, g->N);
-        const size_t stride = (to + 15) / 16 * 16;
-        if (g->block)
-            g->block[i] = (ems_att_block){from, to, stride, at};
-        at += (to - from) * stride;
-    }
-    g->prob_floats = at;
+    ems_attention_sizes(g);
 }
 
 static void place_layers(ems_graph *g, ems_arena *a)
@@ -89,6 +73,8 @@ static void place_shared(ems_graph *g, ems_arena *a)
     g->rel = ems_take(a, g->wide * g->D, sizeof(float));
     g->rel_packed = ems_take(
         a, ems_gemm_packed_floats(g->level, g->D, g->wide), sizeof(float));
+    g->rel_rows = ems_take(
+        a, ems_gemm_packed_floats(g->level, g->wide, g->D), sizeof(float));
 }
 
 static void place_gradients(ems_graph *g, ems_arena *a)
@@ -108,8 +94,8 @@ static void place_gradients(ems_graph *g, ems_arena *a)
 /* Run once to measure, once to take. */
 static void place(ems_graph *g, ems_arena *a, size_t threads)
 {
-    g->block = ems_take(a, g->blocks, sizeof *g->block);
-    set_blocks(g);
+    g->group = ems_take(a, g->groups, sizeof *g->group);
+    ems_attention_groups(g);
     place_shared(g, a);
     place_layers(g, a);
     place_gradients(g, a);

@@ -1,30 +1,66 @@
-/* Relative attention (Music Transformer) by blocks of queries.
+/* Relative attention (Music Transformer), causal, by blocks of queries.
  *
  *     s[i][j] = (q_i . k_j + q_i . E[last - (i - j)]) / sqrt(D),  j <= i
  *
- * The second term is a product with the rows of E by distance, read shifted:
- * with E laid out so that its last row is distance 0, row i of Q E^T starts
- * its j = 0 at column w - 1 - i, w being the columns of the block. */
+ * The second term is a product with the rows of E by distance, read shifted.
+ * With E laid out so that its last row is distance 0, row i of Q E' has its
+ * j = 0 at column w - 1 - i, w being the columns of the block. So in rows of
+ * `stride` floats, where s[i][j] is at i * stride + j, the same memory seen
+ * with rows of stride + 1 floats is ordered by distance: the product adds
+ * straight into the scores, and gradients are read for E without a copy.
+ *
+ * Seen so, a block's rows begin up to `reach` floats early, with keys j < 0:
+ * that lies in the unused end of the row before. */
 #include "music/graph_parts.h"
 
 #include <math.h>
 #include <string.h>
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
 
 static size_t round_up(size_t n, size_t unit)
 {
     return (n + unit - 1) / unit * unit;
 }
 
-/* Scratch of one thread. */
-typedef struct head {
-    ems_graph *g;
-    float *first, *second; /* packed operands, [N,D] each */
-    float *near, *far;     /* [rows of a block, wide] */
-    void *work;
-    size_t slot, batch;
-    size_t at;             /* floats from the start of q, k, v, o */
-    float *prob;
-} head;
+/* ---- Layout ------------------------------------------------------------- */
+
+static size_t reach(const ems_graph *g)
+{
+    return round_up(g->block_rows + EMS_ATT_UNIT, 16);
+}
+
+/* Floats of a row for n keys: an odd number of cache lines, so that the rows
+ * of a column do not share a set of the cache. */
+static size_t stride_of(const ems_graph *g, size_t n)
+{
+    return round_up(n + reach(g), 32) + 16;
+}
+
+void ems_attention_sizes(ems_graph *g)
+{
+    const size_t parts = (g->N + EMS_ATT_ROWS - 1) / EMS_ATT_ROWS;
+    g->block_rows = round_up((g->N + parts - 1) / parts, 12);
+    const size_t rows = g->block_rows * EMS_ATT_GROUP;
+    g->groups = (g->N + rows - 1) / rows;
+}
+
+void ems_attention_groups(ems_graph *g)
+{
+    const size_t rows = g->block_rows * EMS_ATT_GROUP;
+    size_t at = reach(g);
+    for (size_t i = 0; i < g->groups; i++) {
+        const size_t from = i * rows, to = least(from + rows, g->N);
+        const size_t stride = stride_of(g, to);
+        if (g->group)
+            g->group[i] = (ems_att_group){from, to, stride, at};
+        at += (to - from) * stride;
+    }
+    g->prob_floats = at;
+}
 
 static size_t packed_floats(const ems_graph *g)
 {
@@ -35,20 +71,46 @@ static size_t packed_floats(const ems_graph *g)
 
 size_t ems_attention_scratch(const ems_graph *g)
 {
-    return 2 * packed_floats(g) + 2 * round_up(g->block_rows * g->wide, 16);
+    const size_t rows = g->block_rows * EMS_ATT_GROUP;
+    return 2 * packed_floats(g) + reach(g) + rows * stride_of(g, g->N);
 }
 
-static head head_begin(ems_graph *g, const ems_layer_state *s, size_t index)
+/* ---- One head ----------------------------------------------------------- */
+
+typedef struct pass {
+    ems_graph *g;
+    const ems_layer_state *s;
+    const float *grad;
+    ems_packed rel;
+} pass;
+
+typedef struct head {
+    ems_graph *g;
+    const pass *p;
+    ems_packed keys, values;
+    float *first, *second; /* packed operands, [N,D] each */
+    float *ds;             /* gradient of a group's scores: rows of `stride`,
+                              0 past N and before the first */
+    size_t stride;
+    void *work;
+    size_t slot;
+    size_t at;             /* floats from the start of q, k, v, o */
+    float *prob;
+    const float *mask;     /* NULL: no padding */
+} head;
+
+static head head_begin(const pass *p, size_t index)
 {
-    head h = {.g = g};
+    ems_graph *g = p->g;
+    const size_t sequence = index / g->H;
+    head h = {.g = g, .p = p, .stride = stride_of(g, g->N)};
     h.work = ems_gemm_borrow(g->gemm, &h.slot);
     h.first = g->scratch + h.slot * g->scratch_floats;
     h.second = h.first + packed_floats(g);
-    h.near = h.second + packed_floats(g);
-    h.far = h.near + round_up(g->block_rows * g->wide, 16);
-    h.batch = index / g->H;
-    h.at = h.batch * g->N * g->C + index % g->H * g->D;
-    h.prob = s->prob + index * g->prob_floats;
+    h.ds = h.second + packed_floats(g) + reach(g);
+    h.at = sequence * g->N * g->C + index % g->H * g->D;
+    h.prob = p->s->prob + index * g->prob_floats;
+    h.mask = g->masked[sequence] ? g->mask + sequence * g->N : NULL;
     return h;
 }
 
@@ -62,59 +124,87 @@ static void multiply(const head *h, const ems_gemm *g)
     ems_gemm_one(h->g->level, g, h->work);
 }
 
-/* c[r, n] = x[r, D] times a packed [D, n]. */
-static void times_packed(const head *h, float *c, size_t ldc, const float *x,
-                         size_t rows, const ems_packed *b, size_t n)
+/* A block of queries: their scores, or the gradients of these. */
+typedef struct block {
+    const head *h;
+    size_t from, rows, keys;   /* the keys are [0, from + rows) */
+    size_t at;                 /* of its first row in q, o, ... */
+    size_t distances;          /* keys, padded */
+} block;
+
+static block block_of(const head *h, size_t from, size_t to)
 {
-    multiply(h, &(ems_gemm){.c = c, .ldc = ldc, .a = x, .a_row = h->g->C,
-                            .a_col = 1, .packed = b, .m = rows, .n = n,
-                            .k = h->g->D, .flags = EMS_GEMM_DIRECT});
+    return (block){h, from, to - from, to, h->at + from * h->g->C,
+                   round_up(to, EMS_ATT_UNIT)};
 }
 
-typedef struct pass {
-    ems_graph *g;
-    const ems_layer_state *s;
-    const float *grad;
-    ems_packed rel;
-} pass;
-
-static void block_forward(const head *h, const pass *p, const ems_packed *keys,
-                          const ems_packed *values, const ems_att_block *b)
+/* c[row, key] = x[row, D] times packed [D, key]. */
+static void times_keys(const block *b, float *c, size_t stride,
+                       const float *x, const ems_packed *keys)
 {
+    multiply(b->h, &(ems_gemm){.c = c, .ldc = stride, .a = x + b->at,
+                               .a_row = b->h->g->C, .a_col = 1,
+                               .packed = keys, .m = b->rows, .n = b->keys,
+                               .k = b->h->g->D, .flags = EMS_GEMM_DIRECT});
+}
+
+/* c[row, D] = s[row, key] times packed [key, D]. */
+static void sum_keys(const block *b, float *c, const float *s, size_t stride,
+                     const ems_packed *values)
+{
+    multiply(b->h, &(ems_gemm){.c = c + b->at, .ldc = b->h->g->C, .a = s,
+                               .a_row = stride, .a_col = 1, .packed = values,
+                               .m = b->rows, .n = b->h->g->D, .k = b->keys,
+                               .flags = EMS_GEMM_DIRECT});
+}
+
+/* ---- Forwards ----------------------------------------------------------- */
+
+static void add_distances(const block *b, float *s, size_t stride,
+                          const float *q)
+{
+    const ems_graph *g = b->h->g;
+    ems_packed rel = b->h->p->rel;
+    rel.first = g->wide - b->distances;
+    multiply(b->h, &(ems_gemm){.c = s - (b->distances - 1 - b->from),
+                               .ldc = stride + 1, .a = q + b->at,
+                               .a_row = g->C, .a_col = 1, .packed = &rel,
+                               .m = b->rows, .n = b->distances, .k = g->D,
+                               .flags = EMS_GEMM_DIRECT | EMS_GEMM_ADD});
+}
+
+static void block_forward(const block *b, float *prob, size_t stride)
+{
+    const head *h = b->h;
     const ems_graph *g = h->g;
-    const size_t rows = b->to - b->from, w = round_up(b->to, EMS_ATT_UNIT);
-    float *const s = h->prob + b->at;
-    const float *q = p->s->q + h->at + b->from * g->C;
-    ems_packed rel = p->rel;
-    rel.first = g->wide - w;
-    times_packed(h, s, b->stride, q, rows, keys, b->to);
-    times_packed(h, h->far, w, q, rows, &rel, w);
-    const float *mask = g->masked[h->batch] ? g->mask + h->batch * g->N : NULL;
+    const ems_layer_state *s = h->p->s;
     const float scale = 1 / sqrtf((float)g->D);
-    for (size_t r = 0; r < rows; r++) {
-        const size_t i = b->from + r;
-        g->ops->softmax(s + r * b->stride, h->far + r * w + (w - 1 - i), mask,
-                        i + 1, b->to, scale);
-    }
-    multiply(h, &(ems_gemm){.c = p->s->o + h->at + b->from * g->C,
-                            .ldc = g->C, .a = s, .a_row = b->stride,
-                            .a_col = 1, .packed = values, .m = rows,
-                            .n = g->D, .k = b->to,
-                            .flags = EMS_GEMM_DIRECT});
+    times_keys(b, prob, stride, s->q, &h->keys);
+    add_distances(b, prob, stride, s->q);
+    for (size_t r = 0; r < b->rows; r++)
+        g->ops->softmax(prob + r * stride, h->mask, b->from + r + 1, b->keys,
+                        scale);
+    sum_keys(b, s->o, prob, stride, &h->values);
 }
 
 static void head_forward(void *ctx, size_t index)
 {
     const pass *p = ctx;
-    ems_graph *g = p->g;
-    const head h = head_begin(g, p->s, index);
-    const ems_packed keys = ems_gemm_pack(g->level, h.first, p->s->k + h.at,
-                                          1, g->C, g->D, g->N, 0);
-    const ems_packed values = ems_gemm_pack(g->level, h.second,
-                                            p->s->v + h.at, g->C, 1, g->N,
-                                            g->D, 0);
-    for (size_t i = 0; i < g->blocks; i++)
-        block_forward(&h, p, &keys, &values, &g->block[i]);
+    const ems_graph *g = p->g;
+    head h = head_begin(p, index);
+    h.keys = ems_gemm_pack(g->level, h.first, p->s->k + h.at, 1, g->C, g->D,
+                           g->N, 0);
+    h.values = ems_gemm_pack(g->level, h.second, p->s->v + h.at, g->C, 1,
+                             g->N, g->D, 0);
+    for (size_t i = 0; i < g->groups; i++) {
+        const ems_att_group *x = &g->group[i];
+        for (size_t from = x->from; from < x->to; from += g->block_rows) {
+            const block b = block_of(&h, from,
+                                     least(from + g->block_rows, x->to));
+            block_forward(&b, h.prob + x->at + (from - x->from) * x->stride,
+                          x->stride);
+        }
+    }
     head_end(&h);
 }
 
@@ -138,74 +228,115 @@ void ems_attention(ems_graph *g, const ems_layer_state *s, const float *rel)
     ems_pool_for(g->pool, g->o.batch * g->H, head_forward, &p);
 }
 
-/* out[n, D] (+)= transposed x[rows, n] times y[rows, D] */
-static void add_outer(const head *h, float *out, size_t ldo, const float *x,
-                      size_t ldx, const float *y, size_t rows, size_t n,
-                      int add)
+/* ---- Backwards ---------------------------------------------------------- */
+
+static float dot(const float *x, const float *y, size_t n)
 {
-    multiply(h, &(ems_gemm){.c = out, .ldc = ldo, .a = x, .a_row = 1,
-                            .a_col = ldx, .b = y, .b_row = h->g->C,
-                            .b_col = 1, .m = n, .n = h->g->D, .k = rows,
-                            .flags = EMS_GEMM_DIRECT |
-                                     (add ? EMS_GEMM_ADD : 0)});
+    float sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += x[i] * y[i];
+    return sum;
 }
 
-/* near[r][j] = d s, and the same shifted to distances in far. */
-static void scores_back(const head *h, const ems_att_block *b, size_t w)
+/* dq[row, D] += ds by distance times E. */
+static void sum_distances(const block *b, float *dq, const float *ds)
 {
+    const head *h = b->h;
     const ems_graph *g = h->g;
-    const float scale = 1 / sqrtf((float)g->D);
-    for (size_t r = 0; r < b->to - b->from; r++) {
-        const size_t i = b->from + r, shift = w - 1 - i;
-        float *const d = h->near + r * b->stride, *const f = h->far + r * w;
-        g->ops->softmax_back(d, h->prob + b->at + r * b->stride, i + 1,
-                             b->to, scale);
-        memset(f, 0, shift * sizeof *f);
-        memcpy(f + shift, d, (i + 1) * sizeof *f);
-    }
-}
-
-static void block_back(const head *h, const pass *p, const ems_packed *keys,
-                       const ems_packed *values, const ems_att_block *b,
-                       float *drel)
-{
-    const ems_graph *g = h->g;
-    const size_t rows = b->to - b->from, w = round_up(b->to, EMS_ATT_UNIT);
-    const size_t at = h->at + b->from * g->C;
-    const int add = b->to != g->N; /* blocks come last to first */
-    const float *grad = p->grad + at, *q = p->s->q + at;
-    times_packed(h, h->near, b->stride, grad, rows, values, b->to);
-    add_outer(h, g->dv + h->at, g->C, h->prob + b->at, b->stride, grad, rows,
-              b->to, add);
-    scores_back(h, b, w);
-    multiply(h, &(ems_gemm){.c = g->dq + at, .ldc = g->C, .a = h->near,
-                            .a_row = b->stride, .a_col = 1, .packed = keys,
-                            .m = rows, .n = g->D, .k = b->to,
-                            .flags = EMS_GEMM_DIRECT});
-    multiply(h, &(ems_gemm){.c = g->dq + at, .ldc = g->C, .a = h->far,
-                            .a_row = w, .a_col = 1,
-                            .b = g->rel + (g->wide - w) * g->D,
-                            .b_row = g->D, .b_col = 1, .m = rows, .n = g->D,
-                            .k = w,
+    ems_packed rel = h->p->rel;
+    rel.row = g->wide - b->distances;
+    multiply(h, &(ems_gemm){.c = dq + b->at, .ldc = g->C,
+                            .a = ds - (b->distances - 1 - b->from),
+                            .a_row = h->stride + 1, .a_col = 1,
+                            .packed = &rel, .m = b->rows, .n = g->D,
+                            .k = b->distances,
                             .flags = EMS_GEMM_DIRECT | EMS_GEMM_ADD});
-    add_outer(h, g->dk + h->at, g->C, h->near, b->stride, q, rows, b->to,
-              add);
-    add_outer(h, drel + (g->wide - w) * g->D, g->D, h->far, w, q, rows, w,
-              add);
+}
+
+/* The gradient of the scores and of q. The sum of p dp over a row, which the
+ * softmax needs, is that of o do. */
+static void block_back(const block *b, const float *prob, size_t stride,
+                       float *ds)
+{
+    const head *h = b->h;
+    const ems_graph *g = h->g;
+    const float *grad = h->p->grad, *o = h->p->s->o;
+    const float scale = 1 / sqrtf((float)g->D);
+    times_keys(b, ds, h->stride, grad, &h->values);
+    for (size_t r = 0; r < b->rows; r++)
+        g->ops->softmax_back(ds + r * h->stride, prob + r * stride,
+                             dot(o + b->at + r * g->C,
+                                 grad + b->at + r * g->C, g->D),
+                             b->from + r + 1, b->keys, scale);
+    sum_keys(b, g->dq, ds, h->stride, &h->keys);
+    sum_distances(b, g->dq, ds);
+}
+
+/* Queries that a sum over queries takes together. */
+typedef struct rows {
+    const head *h;
+    const float *a, *b;  /* transposed a[row, n], times b[row, D] */
+    size_t stride, ldb;  /* of a, b */
+    float *c;            /* [n, D] */
+    size_t ldc;
+} rows;
+
+/* c[n,D] (+)= a' b */
+static void add_outer(const rows *x, size_t count, size_t n, int add)
+{
+    multiply(x->h, &(ems_gemm){.c = x->c, .ldc = x->ldc, .a = x->a,
+                               .a_row = 1, .a_col = x->stride, .b = x->b,
+                               .b_row = x->ldb, .b_col = 1, .m = n,
+                               .n = x->h->g->D, .k = count,
+                               .flags = EMS_GEMM_DIRECT |
+                                        (add ? EMS_GEMM_ADD : 0)});
+}
+
+/* dv, dk and the gradient of E from a group of queries. Keys and distances
+ * [0, first block's end) meet all its queries, those of the next block only
+ * the queries from there on. */
+static void group_sums(const head *h, const ems_att_group *x, float *drel)
+{
+    const ems_graph *g = h->g;
+    const ems_layer_state *s = h->p->s;
+    const int add = x->to != g->N; /* groups come last to first */
+    for (size_t from = x->from; from < x->to; from += g->block_rows) {
+        const size_t to = least(from + g->block_rows, x->to);
+        const size_t low = from == x->from ? 0 : from, n = to - low;
+        const size_t row = from - x->from, count = x->to - from;
+        const size_t at = h->at + from * g->C, key = h->at + low * g->C;
+        const float *ds = h->ds + row * h->stride;
+        add_outer(&(rows){h, h->prob + x->at + row * x->stride + low,
+                          h->p->grad + at, x->stride, g->C, g->dv + key,
+                          g->C}, count, n, add);
+        add_outer(&(rows){h, ds + low, s->q + at, h->stride, g->C,
+                          g->dk + key, g->C}, count, n, add);
+        add_outer(&(rows){h, ds + from - (to - 1), s->q + at, h->stride + 1,
+                          g->C, drel + (g->wide - to) * g->D, g->D}, count,
+                  n, add);
+    }
 }
 
 static void head_back(void *ctx, size_t index)
 {
     const pass *p = ctx;
-    ems_graph *g = p->g;
-    const head h = head_begin(g, p->s, index);
-    const ems_packed values = ems_gemm_pack(g->level, h.first, p->s->v + h.at,
-                                            1, g->C, g->D, g->N, 0);
-    const ems_packed keys = ems_gemm_pack(g->level, h.second, p->s->k + h.at,
-                                          g->C, 1, g->N, g->D, 0);
-    float *const drel = g->drel + index * g->wide * g->D;
-    for (size_t i = g->blocks; i-- > 0;)
-        block_back(&h, p, &keys, &values, &g->block[i], drel);
+    const ems_graph *g = p->g;
+    head h = head_begin(p, index);
+    h.values = ems_gemm_pack(g->level, h.first, p->s->v + h.at, 1, g->C,
+                             g->D, g->N, 0);
+    h.keys = ems_gemm_pack(g->level, h.second, p->s->k + h.at, g->C, 1, g->N,
+                           g->D, 0);
+    for (size_t i = g->groups; i-- > 0;) {
+        const ems_att_group *x = &g->group[i];
+        for (size_t from = x->from; from < x->to; from += g->block_rows) {
+            const size_t row = from - x->from;
+            const block b = block_of(&h, from,
+                                     least(from + g->block_rows, x->to));
+            block_back(&b, h.prob + x->at + row * x->stride, x->stride,
+                       h.ds + row * h.stride);
+        }
+        group_sums(&h, x, g->drel + index * g->wide * g->D);
+    }
     head_end(&h);
 }
 
@@ -235,6 +366,8 @@ void ems_attention_back(ems_graph *g, const ems_layer_state *s,
 {
     pass p = {.g = g, .s = s, .grad = grad};
     rel_rows(g, rel);
+    p.rel = ems_gemm_pack(g->level, g->rel_rows, g->rel, g->D, 1, g->wide,
+                          g->D, 0);
     ems_pool_for(g->pool, g->o.batch * g->H, head_back, &p);
     rel_sum sum = {g, drel_out};
     ems_pool_for(g->pool, (size_t)g->o.shape.context_len, sum_rel_row, &sum);

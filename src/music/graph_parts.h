@@ -7,8 +7,9 @@
 #include "nn/ops.h"
 
 enum {
-    EMS_ATT_ROWS = 64, /* queries that are worked on together, about */
-    EMS_ATT_UNIT = 32, /* padding of distances: a multiple of all panels */
+    EMS_ATT_ROWS = 36,  /* queries that are worked on together, about */
+    EMS_ATT_GROUP = 6,  /* such blocks whose sums over queries go together */
+    EMS_ATT_UNIT = 32,  /* padding of distances: a multiple of all panels */
 };
 
 typedef struct ems_layer_state { /* kept from forward to backward */
@@ -19,11 +20,11 @@ typedef struct ems_layer_state { /* kept from forward to backward */
     float *prob;                 /* attention: see ems_attention */
 } ems_layer_state;
 
-/* Queries are worked on in blocks of rows [from, to); their probabilities
- * over the keys [0, to) are kept as `to - from` rows of `stride` floats. */
-typedef struct ems_att_block {
+/* Queries [from, to): their probabilities over the keys [0, to) are kept as
+ * rows of `stride` floats, with room for ems_att_reach before each row. */
+typedef struct ems_att_group {
     size_t from, to, stride, at; /* at: floats from the head's start */
-} ems_att_block;
+} ems_att_group;
 
 struct ems_graph {
     ems_graph_options o;
@@ -34,8 +35,8 @@ struct ems_graph {
     size_t C, H, D, F, V, N, M; /* M = batch * N rows */
     size_t wide;                /* N rounded up to EMS_ATT_UNIT */
     size_t ld;                  /* of the logits */
-    size_t block_rows, blocks, prob_floats; /* of one head */
-    ems_att_block *block;
+    size_t block_rows, groups, prob_floats; /* of one head */
+    ems_att_group *group;
     uint64_t step;
     size_t first;               /* ems_batch.first */
     void (*done)(void *user, int layer);
@@ -50,8 +51,9 @@ struct ems_graph {
     unsigned char *masked;               /* [B]: whether there is any PAD */
     double *row_loss;                    /* [M] */
     float *t;                            /* [M,C] */
-    float *rel, *rel_packed;             /* this layer's E: [wide,D] */
-    float *scratch;                      /* attention, per thread */
+    float *rel;                          /* this layer's E: [wide,D] */
+    float *rel_packed, *rel_rows;        /* packed as [D,wide], [wide,D] */
+    float *scratch;                      /* attention, per thread; 0 at first */
     size_t scratch_floats;
     /* gradients */
     float *dx, *dh, *dq, *dk, *dv, *df, *drel, *dcond, *dhidden;
@@ -83,7 +85,11 @@ void ems_embed(ems_graph *g, const ems_params *p, const ems_batch *b);
 void ems_embed_back(ems_graph *g, const ems_params *p, const ems_batch *b,
                     ems_params *grads);
 
-/* Floats of packing scratch one head needs. */
+/* Divides the queries into blocks and groups; the groups themselves are
+ * written where g->group is not NULL. */
+void ems_attention_sizes(ems_graph *g);
+void ems_attention_groups(ems_graph *g);
+/* Floats of scratch one thread needs. */
 size_t ems_attention_scratch(const ems_graph *g);
 /* o = attention(q, k, v) for all heads; E as rows of distances. */
 void ems_attention(ems_graph *g, const ems_layer_state *s, const float *rel);

@@ -15,17 +15,18 @@ static float ref_operand(float x, int flags)
 
 static float ref_b(const ems_gemm *g, size_t p, size_t j)
 {
-    return g->packed ? g->packed->data[p * g->packed->n + g->packed->first + j]
-                     : ref_operand(g->b[p * g->b_row + j * g->b_col],
-                                   g->flags);
+    const ems_packed *b = g->packed;
+    return b ? b->data[(b->row + p) * b->n + b->first + j]
+             : ref_operand(g->b[p * g->b_row + j * g->b_col], g->flags);
 }
 
 static float ref_element(const ems_gemm *g, size_t i, size_t j)
 {
     float c = g->flags & EMS_GEMM_ADD ? g->c[i * g->ldc + j] : 0;
-    for (size_t pc = 0; pc < g->k; pc += EMS_GEMM_BLOCK) {
+    for (size_t pc = 0, k; pc < g->k; pc += k) {
         float s = 0;
-        for (size_t p = pc; p < g->k && p < pc + EMS_GEMM_BLOCK; p++)
+        k = ems_gemm_block(g, pc);
+        for (size_t p = pc; p < pc + k; p++)
             s = fmaf(ref_operand(g->a[i * g->a_row + p * g->a_col], g->flags),
                      ref_b(g, p, j), s);
         c = pc || (g->flags & EMS_GEMM_ADD) ? c + s : s;
@@ -95,7 +96,7 @@ ems_packed ems_gemm_pack(ems_cpu_level level, float *data, const float *b,
                          int flags)
 {
     kernel(level, flags)->pack(data, b, b_row, b_col, k, n, flags);
-    return (ems_packed){data, k, n, 0};
+    return (ems_packed){data, k, n, 0, 0};
 }
 
 /* ---- On all threads ----------------------------------------------------- */
@@ -260,7 +261,7 @@ static void pack_shared(void *ctx, size_t index)
 static void multiply_slab(ems_gemm_pool *p, const ems_gemm *wanted)
 {
     ems_gemm g = *wanted;
-    const ems_packed packed = {p->shared, g.k, g.n, 0};
+    const ems_packed packed = {p->shared, g.k, g.n, 0, 0};
     split s = {.pool = p, .g = &g};
     const size_t parts = choose_split(&s);
     if (parts > 1 && !g.packed &&

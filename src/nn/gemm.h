@@ -34,6 +34,8 @@ typedef struct ems_packed {
     const float *data;
     size_t k, n;
     size_t first; /* column that is B's column 0: a multiple of 32 */
+    size_t row;   /* row that is B's row 0: a multiple of 2; blocks of k are
+                     then those of the whole */
 } ems_packed;
 
 typedef struct ems_gemm {

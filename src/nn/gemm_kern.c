@@ -395,25 +395,30 @@ static void run_block(const block *x, float *work)
 }
 #endif
 
+/* Where a packed B holds the block, rows at_k and columns at_n on. */
+static void find_packed(block *x, const ems_packed *b)
+{
+    const size_t row = b->row + x->at_k, first = row / KC * KC;
+    const size_t width = (b->n + NR - 1) / NR * NR;
+    x->panel = units(least(b->k - first, KC)) * NR;
+    x->b = (const unit *)b->data + first / PER * width +
+           (b->first + x->at_n) / NR * x->panel + (row - first) / PER * NR;
+}
+
 static void one(const ems_gemm *g, float *work)
 {
     float *const wa = work, *const wb = work + MC * KC;
-    const ems_packed *packed = g->packed;
     for (size_t jc = 0; jc < g->n; jc += NC)
-        for (size_t pc = 0; pc < g->k; pc += KC) {
-            block x = {g, (unit *)wb, 0, pc, least(g->k - pc, KC), jc,
+        for (size_t pc = 0, k; pc < g->k; pc += k) {
+            k = ems_gemm_block(g, pc);
+            block x = {g, (unit *)wb, units(k) * NR, pc, k, jc,
                        least(g->n - jc, NC)};
-            x.panel = units(x.k) * NR;
-            if (packed) {
-                const size_t width = (packed->n + NR - 1) / NR * NR;
-                x.panel = units(least(packed->k - pc, KC)) * NR;
-                x.b = (const unit *)packed->data + pc / PER * width +
-                      (packed->first + jc) / NR * x.panel;
-            } else {
+            if (g->packed)
+                find_packed(&x, g->packed);
+            else
                 pack_block(wb, g->b + pc * g->b_row + jc * g->b_col,
-                           g->b_row, g->b_col, x.k, x.n,
+                           g->b_row, g->b_col, k, x.n,
                            g->flags & EMS_GEMM_BF16);
-            }
             run_block(&x, wa);
         }
 }

@@ -19,6 +19,14 @@ typedef struct ems_gemm_kernel {
 extern const ems_gemm_kernel ems_gemm_ref, ems_gemm_base, ems_gemm_avx2,
     ems_gemm_avx512, ems_gemm_wide, ems_gemm_bf16, ems_gemm_pairs;
 
+/* Length of the block of k that begins at `at`. */
+static inline size_t ems_gemm_block(const ems_gemm *g, size_t at)
+{
+    const size_t row = g->packed ? g->packed->row : 0;
+    const size_t k = EMS_GEMM_BLOCK - (row + at) % EMS_GEMM_BLOCK;
+    return g->k - at < k ? g->k - at : k;
+}
+
 /* The bits of x rounded to bfloat16 (to nearest even; NaN stays NaN): the
  * upper half of a float, the lower half 0. */
 static inline uint32_t ems_bf16_bits(float x)

@@ -249,23 +249,20 @@ static void columns(size_t rows, size_t n, size_t ld, const float *x,
     }
 }
 
-static void softmax(float *s, const float *rel, const float *mask, size_t n,
-                    size_t width, float scale)
+static void softmax(float *s, const float *mask, size_t n, size_t width,
+                    float scale)
 {
-    vf most[L];
+    vf most[L], lane[L] = {{0}};
     for (size_t v = 0; v < L; v++)
         most[v] = all(-INFINITY);
-    EACH (j, v, n) {
-        vf x = (load(s, j, n) + load(rel, j, n)) * scale;
-        if (mask)
-            x += load(mask, j, n);
-        store(s, x, j, n);
-        most[v] = larger(choose(inside(j, n), x, all(-INFINITY)), most[v]);
-    }
+    for (size_t j = 0; mask && j < n; j += VW)
+        store(s, load(s, j, n) + load(mask, j, n) / scale, j, n);
+    EACH (j, v, n)
+        most[v] = larger(choose(inside(j, n), load(s, j, n), all(-INFINITY)),
+                         most[v]);
     const float max = fold_max(most);
-    vf lane[L] = {{0}};
     EACH (j, v, n) {
-        const vf e = exponential(load(s, j, n) - max);
+        const vf e = exponential((load(s, j, n) - max) * scale);
         store(s, e, j, n);
         lane[v] += (vf)((vi)e & inside(j, n));
     }
@@ -275,13 +272,9 @@ static void softmax(float *s, const float *rel, const float *mask, size_t n,
     memset(s + n, 0, (width - n) * sizeof *s);
 }
 
-static void softmax_back(float *d, const float *p, size_t n, size_t width,
-                         float scale)
+static void softmax_back(float *d, const float *p, float dot, size_t n,
+                         size_t width, float scale)
 {
-    vf lane[L] = {{0}};
-    EACH (j, v, n)
-        lane[v] += load(d, j, n) * load(p, j, n);
-    const float dot = fold(lane);
     for (size_t j = 0; j < n; j += VW)
         store(d, load(p, j, n) * (load(d, j, n) - dot) * scale, j, n);
     memset(d + n, 0, (width - n) * sizeof *d);

@@ -9,7 +9,7 @@
 
 #include <math.h>
 
-enum { MOST = 600, GUARD = 64, PAD = 7 };
+enum { MOST = 600, GUARD = 64, PAD = 7, LARGE = 1250000 };
 
 typedef struct bench { /* operands big enough for every case */
     float *a, *b, *c, *want, *bias, *gate, *packed;
@@ -25,7 +25,7 @@ static void fill(float *x, size_t n, uint64_t stream)
 
 static int setup(void **state)
 {
-    const size_t n = (MOST + PAD) * (MOST + PAD) + 2 * GUARD;
+    const size_t n = LARGE;
     bench *t = ems_alloc(1, sizeof *t);
     float **const all[] = {&t->a, &t->b, &t->c, &t->want, &t->bias,
                            &t->gate, &t->packed};
@@ -211,19 +211,51 @@ static void packed_parts(void **state)
     }
 }
 
+/* A packed B from row 36 on: the first block of k ends where its does. */
+static void packed_rows(void **state)
+{
+    bench *t = *state;
+    static const ems_cpu_level levels[] = {EMS_CPU_REF, EMS_CPU_AVX2,
+                                           EMS_CPU_WIDE, EMS_CPU_AVX512};
+    const size_t size[] = {11, 50, 270}, row = 36, first = 256 - row;
+    for (size_t l = 0; l < sizeof levels / sizeof *levels; l++) {
+        if (!ems_cpu_can(levels[l]))
+            continue;
+        ems_packed packed = ems_gemm_pack(levels[l], t->packed, t->b, 130, 1,
+                                          310, 50, 0);
+        ems_gemm g = make(t, size, 0, 0), part = g;
+        part.b = t->b + row * 130;
+        part.b_row = 130;
+        part.k = first;
+        expect(t, &part);
+        part.c = t->want + GUARD;
+        part.a += first;
+        part.b += first * part.b_row;
+        part.k = g.k - first;
+        part.flags = EMS_GEMM_ADD;
+        ems_gemm_ref.one(&part, t->work);
+        packed.row = row;
+        g.packed = &packed;
+        fill(t->c, extent(&g), 99);
+        ems_gemm_one(levels[l], &g, t->work);
+        check_bits(t, &g);
+    }
+}
+
 static void threads_do_not_matter(void **state)
 {
     bench *t = *state;
     const ems_cpu_level level = ems_cpu_best();
     static const size_t sizes[][3] = {{599, 65, 300}, {40, 555, 64},
-                                      {260, 256, 600}, {1, 1, 1}};
+                                      {260, 256, 600}, {1, 1, 1},
+                                      {25, 290, 4100} /* B in parts */};
     for (int threads = 1; threads <= 5; threads++) {
         ems_pool *pool = ems_pool_new(threads, NULL);
         ems_gemm_pool *p = ems_gemm_pool_new(pool, level, NULL);
         assert_non_null(p);
-        for (int s = 0; s < 16; s++) {
-            const int flags = s < 8 ? EMS_GEMM_ADD | 16 | 32 : EMS_GEMM_BF16;
-            const ems_gemm g = make(t, sizes[s % 4], s / 2 % 4, flags);
+        for (int s = 0; s < 20; s++) {
+            const int flags = s < 10 ? EMS_GEMM_ADD | 16 | 32 : EMS_GEMM_BF16;
+            const ems_gemm g = make(t, sizes[s % 5], s / 2 % 4, flags);
             fill(t->want, extent(&g), 99);
             ems_gemm one = g;
             one.c = t->want + GUARD;
@@ -265,6 +297,7 @@ int main(void)
         cmocka_unit_test(bf16_pairs_are_near_ref),
         cmocka_unit_test(bf16_rounds_to_nearest_even),
         cmocka_unit_test(packed_parts),
+        cmocka_unit_test(packed_rows),
         cmocka_unit_test(threads_do_not_matter),
         cmocka_unit_test(memory_can_run_out),
     };

@@ -51,23 +51,22 @@ static void softmax_and_gradient(void **state)
     (void)state;
     for (size_t c = 0; c < CASES; c++) {
         const size_t n = SIZES[c], width = n + 5;
-        float s[MOST], rel[MOST], mask[MOST], d[MOST], g[MOST];
+        float s[MOST], mask[MOST], d[MOST], g[MOST];
         double e[MOST], sum = 0, dot = 0;
         fill(s, width, 1);
-        fill(rel, n, 2);
         fill(g, width, 3);
         for (size_t i = 0; i < n; i++) {
             mask[i] = i % 5 == 3 ? -1e30f : 0;
-            e[i] = i % 5 == 3 ? 0 : exp(((double)s[i] + (double)rel[i]) * 0.5);
+            e[i] = i % 5 == 3 ? 0 : exp((double)s[i] * 0.5);
             sum += e[i];
         }
-        best()->softmax(s, rel, mask, n, width, 0.5f);
+        best()->softmax(s, mask, n, width, 0.5f);
         for (size_t i = 0; i < width; i++)
             near((double)s[i], i < n ? e[i] / sum : 0, 1e-6);
         for (size_t i = 0; i < n; i++)
             dot += (double)s[i] * (double)g[i];
         memcpy(d, g, sizeof d);
-        best()->softmax_back(d, s, n, width, 0.5f);
+        best()->softmax_back(d, s, (float)dot, n, width, 0.5f);
         for (size_t i = 0; i < width; i++)
             near((double)d[i],
                  i < n ? (double)s[i] * ((double)g[i] - dot) * 0.5 : 0, 1e-6);
@@ -275,7 +274,6 @@ static void learning_rate_shape(void **state)
 static size_t everything(const ems_ops *ops, size_t n, float *out)
 {
     norm_case *t = ems_alloc(1, sizeof *t);
-    float rel[MOST];
     norm_fill(t, n);
     norm_forward(t, ops);
     norm_backward(t, ops);
@@ -284,9 +282,8 @@ static size_t everything(const ems_ops *ops, size_t n, float *out)
     at += 2 * n;
     memcpy(out + at, t->dbranch, 2 * n * sizeof *out);
     at += 2 * n;
-    fill(rel, n, 2);
-    ops->softmax(t->x, rel, NULL, n, n, 0.3f);
-    ops->softmax_back(t->dy, t->x, n, n, 0.3f);
+    ops->softmax(t->x, NULL, n, n, 0.3f);
+    ops->softmax_back(t->dy, t->x, 0.25f, n, n, 0.3f);
     memcpy(out + at, t->dy, n * sizeof *out);
     at += n;
     out[at++] = (float)ops->cross_entropy(t->branch, n, n - 1, 0.5f, 0);
