@@ -7,6 +7,7 @@ const cli_command *const cli_commands[] = {
     &cli_model_convert, &cli_model_index,   &cli_model_novelty,
     &cli_dataset_build, &cli_train_music,
     &cli_evaluate_music,
+    &cli_rate,          &cli_train_critic,
     &cli_bench_compose, &cli_bench_train,   &cli_doctor,
     NULL,
 };

@@ -366,6 +366,43 @@ EMS_API int ems_train_text(const ems_text_train_options *options,
                            ems_text_result *result, const ems_run *run,
                            ems_error *err);
 
+/* ---- How music feels to listeners ------------------------------------------ */
+
+typedef struct ems_rate_options {
+    const char *critic; /* safetensors; NULL: the critic that ships */
+    double hop;         /* seconds between two ratings; 4 */
+    int velocity;       /* nonzero: loudness counts; 0 suits what is composed */
+} ems_rate_options;
+
+EMS_API ems_rate_options ems_rate_defaults(void);
+/* Valence and arousal of a piece as the critic hears it. `each` (may be NULL)
+ * gets the middle of every hop, in order, rated by the 16 s around it and the
+ * piece as context; NaN where nothing pitched sounds. The means of the whole
+ * piece go to *valence and *arousal (NaN: nothing sounds). */
+EMS_API int ems_piece_rate(const ems_piece *piece,
+                           const ems_rate_options *options,
+                           void (*each)(void *user, double time,
+                                        double valence, double arousal),
+                           void *user, double *valence, double *arousal,
+                           ems_error *err);
+
+typedef struct ems_critic_options {
+    const char *data;      /* folder of VGMIDI: annotations (JSON) and midi */
+    const char *out;       /* safetensors */
+    const char *calibrate; /* folder of MIDI files of bands: the 5th and 95th
+                              percentile of their ratings become -0.85 and
+                              0.85; NULL: the listeners' own range */
+    int half;     /* 1 or 2: learn from that half of the series; 0: all */
+    double ridge; /* > 0; 300 */
+    int evaluate; /* nonzero: log how well series that were left out are
+                     guessed */
+} ems_critic_options;
+
+EMS_API ems_critic_options ems_critic_defaults(void);
+/* Equal data give equal weights, on any number of threads. */
+EMS_API int ems_train_critic(const ems_critic_options *options,
+                             const ems_run *run, ems_error *err);
+
 /* ---- Models, data, training ---------------------------------------------- */
 
 typedef struct ems_model_shape {
