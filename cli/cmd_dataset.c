@@ -76,8 +76,8 @@ static const cli_option options[] = {
              "write the lyrics' 28 emotion scores by file, CSV"),
      .unset = "none"},
     CLI_NUMBER(options.spread, 0, 1, "spread", "X",
-               "share of the time whose valence and arousal fill -1 to 1;"
-               " 0 keeps the critic's scale"),
+               "stretch valence and arousal until this share of the time"
+               " fills -1 to 1; 0 keeps the critic's scale"),
     CLI_TITLE("Songs"),
     {CLI_ROW(CLI_INPUT, options.sources, "sources", "FILE",
              "CSV with source and any of licence, weight"), .unset = "none"},

@@ -451,8 +451,8 @@ typedef struct ems_dataset_options {
     const char *critic;    /* weights; NULL: the critic that ships */
     const char *text;      /* classifier of the lyrics; NULL: that ships */
     int no_critic, no_lyrics; /* nonzero: do not ask them */
-    double spread;         /* share of the time whose valence and arousal
-                              fill -1..1; 0.95; 0: the critic's scale */
+    double spread;         /* stretch: this share of the time fills -1..1 in
+                              valence and arousal; 0: the critic's scale */
     const char *sources;   /* CSV: source, licence, weight; or NULL */
     const char *exclude;   /* titles to leave out, one a line; or NULL */
     double held_out;       /* share of the songs kept for validation; 0.05 */

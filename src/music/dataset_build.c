@@ -219,7 +219,7 @@ static int none_left(const builder *b, ems_error *err)
 
 ems_dataset_options ems_dataset_defaults(void)
 {
-    return (ems_dataset_options){.held_out = 0.05, .spread = 0.95};
+    return (ems_dataset_options){.held_out = 0.05};
 }
 
 /* A file's label: by its path below the folder named, or below the folder of

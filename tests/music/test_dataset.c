@@ -382,6 +382,25 @@ static void test_cancel_and_memory(void **state)
     (void)state;
     ems_dataset_options o = collection();
     ems_error err = {0};
+    const char *csv = "file,valence,title\na.mid,0.5,A Song\n";
+    ems_file_write(EMS_SCRATCH "/oom.csv", csv, strlen(csv), NULL);
+    const char *songs = "artist,title,valence\nx,y,0.5\n";
+    ems_file_write(EMS_SCRATCH "/oom.songs", songs, strlen(songs), NULL);
+    const char *scores = "file,anger,disgust,fear,joy,sadness,surprise\n"
+                         "a.mid,0,0,0,1,0,0\n";
+    ems_file_write(EMS_SCRATCH "/oom.scores", scores, strlen(scores), NULL);
+    const char *rated = "{\"annotations\":{\"p_1\":{\"valence\":[0],"
+                        "\"arousal\":[0]}},\"pieces\":{\"p\":{\"midi\":"
+                        "\"a.mid\",\"measures\":1}}}";
+    ems_file_write(EMS_SCRATCH "/oom.json", rated, strlen(rated), NULL);
+    const char *sources = "source,licence\ncollection,MIT\n";
+    ems_file_write(EMS_SCRATCH "/oom.src", sources, strlen(sources), NULL);
+    o.labels = EMS_SCRATCH "/oom.csv";
+    o.features = EMS_SCRATCH "/oom.songs";
+    o.emotions = EMS_SCRATCH "/oom.scores";
+    o.listeners = EMS_SCRATCH "/oom.json";
+    o.sources = EMS_SCRATCH "/oom.src";
+    o.exclude = EMS_SCRATCH "/oom.src";
     const ems_run run = {.threads = 1, .cancelled = always};
     assert_int_equal(ems_dataset_build(OUT, &o, &run, &err), EMS_ECANCELLED);
     const ems_run one = {.threads = 1};
