@@ -37,11 +37,11 @@ extern const char *const cli_stem_names[];      /* files of --stems */
     {CLI_ROW(CLI_REAL, f.arousal, "arousal", "A",                          \
              "one arousal for the whole film, -1 calm to 1 excited"),         \
      .min = -1, .max = 1, .unset = "as analysed"},                            \
-    {CLI_ROW(CLI_INPUT, f.cuts, "cuts", "FILE",                            \
+    {CLI_ROW(CLI_INPUT, f.cuts, "cut-list", "FILE",                        \
              "the cuts of another program: seconds, Audacity, PySceneDetect"  \
              " CSV, EDL, OpenTimelineIO, FCPXML"),                            \
      .unset = "as analysed"},                                                 \
-    {CLI_ROW(CLI_TEXT, f.cuts_start, "cuts-start", "TIMECODE",             \
+    {CLI_ROW(CLI_TEXT, f.cuts_start, "cut-start", "TIMECODE",              \
              "where the film begins in an EDL"),                              \
      .unset = "its first whole hour"}
 
