@@ -33,11 +33,17 @@ static size_t reach(const ems_graph *g)
     return round_up(g->block_rows + EMS_ATT_UNIT, 16);
 }
 
-/* Floats of a row for n keys: an odd number of cache lines, so that the rows
- * of a column do not share a set of the cache. */
-static size_t stride_of(const ems_graph *g, size_t n)
+/* Floats of a row for n: an odd number of cache lines, so that the rows of a
+ * column do not share a set of the cache. */
+static size_t odd_lines(size_t n)
 {
-    return round_up(n + reach(g), 32) + 16;
+    return round_up(n, 32) + 16;
+}
+
+/* Of a row of scores. */
+static size_t stride_of(const ems_graph *g)
+{
+    return odd_lines(g->N + reach(g));
 }
 
 void ems_attention_sizes(ems_graph *g)
@@ -51,10 +57,10 @@ void ems_attention_sizes(ems_graph *g)
 void ems_attention_groups(ems_graph *g)
 {
     const size_t rows = g->block_rows * EMS_ATT_GROUP;
-    size_t at = reach(g);
+    size_t at = 0;
     for (size_t i = 0; i < g->groups; i++) {
         const size_t from = i * rows, to = least(from + rows, g->N);
-        const size_t stride = stride_of(g, to);
+        const size_t stride = odd_lines(to);
         if (g->group)
             g->group[i] = (ems_att_group){from, to, stride, at};
         at += (to - from) * stride;
@@ -71,8 +77,8 @@ static size_t packed_floats(const ems_graph *g)
 
 size_t ems_attention_scratch(const ems_graph *g)
 {
-    const size_t rows = g->block_rows * EMS_ATT_GROUP;
-    return 2 * packed_floats(g) + reach(g) + rows * stride_of(g, g->N);
+    const size_t rows = g->block_rows * (1 + EMS_ATT_GROUP);
+    return 2 * packed_floats(g) + 2 * reach(g) + rows * stride_of(g);
 }
 
 /* ---- One head ----------------------------------------------------------- */
@@ -89,8 +95,9 @@ typedef struct head {
     const pass *p;
     ems_packed keys, values;
     float *first, *second; /* packed operands, [N,D] each */
-    float *ds;             /* gradient of a group's scores: rows of `stride`,
-                              0 past N and before the first */
+    float *scores;         /* of a block: rows of `stride` */
+    float *ds;             /* gradient of a group's scores: also; 0 past N
+                              and before the first */
     size_t stride;
     void *work;
     size_t slot;
@@ -103,11 +110,12 @@ static head head_begin(const pass *p, size_t index)
 {
     ems_graph *g = p->g;
     const size_t sequence = index / g->H;
-    head h = {.g = g, .p = p, .stride = stride_of(g, g->N)};
+    head h = {.g = g, .p = p, .stride = stride_of(g)};
     h.work = ems_gemm_borrow(g->gemm, &h.slot);
     h.first = g->scratch + h.slot * g->scratch_floats;
     h.second = h.first + packed_floats(g);
-    h.ds = h.second + packed_floats(g) + reach(g);
+    h.scores = h.second + packed_floats(g) + reach(g);
+    h.ds = h.scores + g->block_rows * h.stride + reach(g);
     h.at = sequence * g->N * g->C + index % g->H * g->D;
     h.prob = p->s->prob + index * g->prob_floats;
     h.mask = g->masked[sequence] ? g->mask + sequence * g->N : NULL;
@@ -179,11 +187,11 @@ static void block_forward(const block *b, float *prob, size_t stride)
     const ems_graph *g = h->g;
     const ems_layer_state *s = h->p->s;
     const float scale = 1 / sqrtf((float)g->D);
-    times_keys(b, prob, stride, s->q, &h->keys);
-    add_distances(b, prob, stride, s->q);
+    times_keys(b, h->scores, h->stride, s->q, &h->keys);
+    add_distances(b, h->scores, h->stride, s->q);
     for (size_t r = 0; r < b->rows; r++)
-        g->ops->softmax(prob + r * stride, h->mask, b->from + r + 1, b->keys,
-                        scale);
+        g->ops->softmax(prob + r * stride, h->scores + r * h->stride, h->mask,
+                        b->from + r + 1, b->keys, scale);
     sum_keys(b, s->o, prob, stride, &h->values);
 }
 
@@ -230,14 +238,6 @@ void ems_attention(ems_graph *g, const ems_layer_state *s, const float *rel)
 
 /* ---- Backwards ---------------------------------------------------------- */
 
-static float dot(const float *x, const float *y, size_t n)
-{
-    float sum = 0;
-    for (size_t i = 0; i < n; i++)
-        sum += x[i] * y[i];
-    return sum;
-}
-
 /* dq[row, D] += ds by distance times E. */
 static void sum_distances(const block *b, float *dq, const float *ds)
 {
@@ -265,8 +265,8 @@ static void block_back(const block *b, const float *prob, size_t stride,
     times_keys(b, ds, h->stride, grad, &h->values);
     for (size_t r = 0; r < b->rows; r++)
         g->ops->softmax_back(ds + r * h->stride, prob + r * stride,
-                             dot(o + b->at + r * g->C,
-                                 grad + b->at + r * g->C, g->D),
+                             g->ops->dot(o + b->at + r * g->C,
+                                         grad + b->at + r * g->C, g->D),
                              b->from + r + 1, b->keys, scale);
     sum_keys(b, g->dq, ds, h->stride, &h->keys);
     sum_distances(b, g->dq, ds);

@@ -21,7 +21,7 @@ typedef struct ems_layer_state { /* kept from forward to backward */
 } ems_layer_state;
 
 /* Queries [from, to): their probabilities over the keys [0, to) are kept as
- * rows of `stride` floats, with room for ems_att_reach before each row. */
+ * rows of `stride` floats. */
 typedef struct ems_att_group {
     size_t from, to, stride, at; /* at: floats from the head's start */
 } ems_att_group;

@@ -53,14 +53,16 @@ typedef struct ems_ops {
                     const float *y, float *sum, float *dot);
     /* x[i] *= keep(i) for i of n, counting from `first`. */
     void (*drop)(float *x, size_t n, size_t first, ems_drop d);
-    /* One row of attention: the softmax of s[j] * scale + mask[j] over j < n
-     * (mask NULL: none); s[j] = 0 for n <= j < width. */
-    void (*softmax)(float *s, const float *mask, size_t n, size_t width,
-                    float scale);
+    /* One row of attention: p[j] = the softmax of s[j] * scale + mask[j] over
+     * j < n (mask NULL: none), and 0 for n <= j < width. s is used up; both
+     * have room up to the next multiple of 16, p may be s. */
+    void (*softmax)(float *p, float *s, const float *mask, size_t n,
+                    size_t width, float scale);
     /* Its gradient, where `dot` is the sum of p d: d[j] becomes
-     * p[j] * (d[j] - dot) * scale for j < n, 0 up to width. */
+     * p[j] * (d[j] - dot) * scale for j < n, 0 up to width. Room as above. */
     void (*softmax_back)(float *d, const float *p, float dot, size_t n,
                          size_t width, float scale);
+    float (*dot)(const float *x, const float *y, size_t n);
     /* Cross-entropy of n logits against `target`, times weight. The logits
      * become the gradient unless `weight` is 0 or `keep`. */
     double (*cross_entropy)(float *logits, size_t n, size_t target,

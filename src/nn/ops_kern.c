@@ -249,35 +249,53 @@ static void columns(size_t rows, size_t n, size_t ld, const float *x,
     }
 }
 
-static void softmax(float *s, const float *mask, size_t n, size_t width,
-                    float scale)
+/* Visit whole lanes where there is room for them. */
+#define WHOLE(j, v, n)                                                        \
+    for (size_t j##0 = 0; j##0 < (n); j##0 += LANES)                          \
+        for (size_t v = 0, j = j##0; v < L; v++, j += VW)
+#define AT(p, j) (*(vfu *)((p) + (j)))
+#define GET(p, j) (*(const vfu *)((p) + (j)))
+
+static void softmax(float *p, float *s, const float *mask, size_t n,
+                    size_t width, float scale)
 {
     vf most[L], lane[L] = {{0}};
     for (size_t v = 0; v < L; v++)
         most[v] = all(-INFINITY);
-    for (size_t j = 0; mask && j < n; j += VW)
-        store(s, load(s, j, n) + load(mask, j, n) / scale, j, n);
-    EACH (j, v, n)
-        most[v] = larger(choose(inside(j, n), load(s, j, n), all(-INFINITY)),
-                         most[v]);
+    for (size_t j = 0; mask && j < n; j++)
+        s[j] += mask[j] / scale;
+    for (size_t j = n; j % LANES; j++)
+        s[j] = -INFINITY;
+    WHOLE (j, v, n)
+        most[v] = larger(GET(s, j), most[v]);
     const float max = fold_max(most);
-    EACH (j, v, n) {
-        const vf e = exponential((load(s, j, n) - max) * scale);
-        store(s, e, j, n);
-        lane[v] += (vf)((vi)e & inside(j, n));
+    WHOLE (j, v, n) {
+        const vf e = exponential((GET(s, j) - max) * scale);
+        AT(s, j) = e;
+        lane[v] += e;
     }
     const float inverse = 1 / fold(lane);
-    for (size_t j = 0; j < n; j += VW)
-        store(s, load(s, j, n) * inverse, j, n);
-    memset(s + n, 0, (width - n) * sizeof *s);
+    WHOLE (j, v, n)
+        AT(p, j) = GET(s, j) * inverse;
+    if (width > n)
+        memset(p + n, 0, (width - n) * sizeof *p);
 }
 
 static void softmax_back(float *d, const float *p, float dot, size_t n,
                          size_t width, float scale)
 {
-    for (size_t j = 0; j < n; j += VW)
-        store(d, load(p, j, n) * (load(d, j, n) - dot) * scale, j, n);
-    memset(d + n, 0, (width - n) * sizeof *d);
+    WHOLE (j, v, n)
+        AT(d, j) = GET(p, j) * (GET(d, j) - dot) * scale;
+    if (width > n)
+        memset(d + n, 0, (width - n) * sizeof *d);
+}
+
+static float dot(const float *x, const float *y, size_t n)
+{
+    vf lane[L] = {{0}};
+    EACH (j, v, n)
+        lane[v] += load(x, j, n) * load(y, j, n);
+    return fold(lane);
 }
 
 /* x[] = e^(x - max); returns the sum, and max. */
@@ -347,6 +365,7 @@ const ems_ops CAT(ems_ops_, EMS_ISA) = {
     .drop = drop,
     .softmax = softmax,
     .softmax_back = softmax_back,
+    .dot = dot,
     .cross_entropy = cross_entropy,
     .sum_squares = sum_squares,
     .adamw = adamw,

@@ -60,7 +60,7 @@ static void softmax_and_gradient(void **state)
             e[i] = i % 5 == 3 ? 0 : exp((double)s[i] * 0.5);
             sum += e[i];
         }
-        best()->softmax(s, mask, n, width, 0.5f);
+        best()->softmax(s, s, mask, n, width, 0.5f);
         for (size_t i = 0; i < width; i++)
             near((double)s[i], i < n ? e[i] / sum : 0, 1e-6);
         for (size_t i = 0; i < n; i++)
@@ -282,7 +282,7 @@ static size_t everything(const ems_ops *ops, size_t n, float *out)
     at += 2 * n;
     memcpy(out + at, t->dbranch, 2 * n * sizeof *out);
     at += 2 * n;
-    ops->softmax(t->x, NULL, n, n, 0.3f);
+    ops->softmax(t->x, t->x, NULL, n, n, 0.3f);
     ops->softmax_back(t->dy, t->x, 0.25f, n, n, 0.3f);
     memcpy(out + at, t->dy, n * sizeof *out);
     at += n;
