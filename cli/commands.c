@@ -3,11 +3,12 @@
 const cli_command *const cli_commands[] = {
     &cli_score,         &cli_analyze,       &cli_plan,          &cli_cuts,
     &cli_compose,       &cli_roll,          &cli_render,        &cli_mux,
+    &cli_rate,          &cli_train_critic,
     &cli_model_info,    &cli_model_check,   &cli_model_import,
     &cli_model_convert, &cli_model_index,   &cli_model_novelty,
-    &cli_dataset_build, &cli_train_music,
+    &cli_dataset_build, &cli_train_music,   &cli_train_text,
+    &cli_text,          &cli_evaluate_text, &cli_bench_text,
     &cli_evaluate_music,
-    &cli_rate,          &cli_train_critic,
     &cli_bench_compose, &cli_bench_train,   &cli_doctor,
     NULL,
 };

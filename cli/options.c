@@ -332,7 +332,7 @@ int cli_parse(const cli_command *c, void *settings, int argc, char **argv,
             code = short_options(&p, word + 1);
         else if (!*word)
             code = refuse(&p, "a file name is empty");
-        else if (options && strcmp(word, "-") == 0)
+        else if (options && strcmp(word, "-") == 0 && !c->pipes)
             code = refuse(&p, "\"-\" is no file; emsync does not work in a"
                           " pipe");
         else

@@ -84,6 +84,7 @@ typedef struct cli_command {
     bool (*continues)(const void *settings);
     bool writes; /* takes -y and -n */
     bool works;  /* takes --threads and --progress */
+    bool pipes;  /* takes "-" for standard input */
     bool chatty; /* shows the library's information without --verbose */
 } cli_command;
 

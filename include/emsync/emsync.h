@@ -324,10 +324,17 @@ EMS_API ems_text *ems_text_open(const char *weights, ems_error *err);
 /* How much of each emotion `size` bytes of text tell: scores in [0,1] that
  * need not sum to 1, several may be high. Any length and any bytes will do;
  * what is not UTF-8 is read as Latin-1; long texts are rated line by line and
- * averaged. A text without letters is neutral. Never fails. */
+ * averaged by words. What is left of an empty text is neutral. Never fails. */
 EMS_API void ems_text_rate(const ems_text *t, const char *text, size_t size,
                            float ekman[EMS_TEXT_EKMAN],
                            float full[EMS_TEXT_FULL]);
+/* Name of a label: 0 to 27 those of `full` ("admiration" .. "surprise",
+ * alphabetical), 28 to 34 those of `ekman`; else NULL. */
+EMS_API const char *ems_text_label_name(size_t index);
+/* Valence and arousal of the scores, each score its share of their sum and
+ * neutral in the middle, through the table of docs/EMOTION.md. */
+EMS_API void ems_text_affect(double *valence, double *arousal,
+                             const float ekman[EMS_TEXT_EKMAN]);
 EMS_API void ems_text_free(ems_text *t);
 
 typedef struct ems_text_train_options {
@@ -364,6 +371,15 @@ EMS_API ems_text_train_options ems_text_train_defaults(void);
  * on any number of threads. `result` may be NULL. */
 EMS_API int ems_train_text(const ems_text_train_options *options,
                            ems_text_result *result, const ems_run *run,
+                           ems_error *err);
+/* Measure a classifier, with its own thresholds. */
+EMS_API int ems_text_evaluate(const char *weights, const char *folder,
+                              ems_text_result *result, const ems_run *run,
+                              ems_error *err);
+/* Lines of the file rated per second, reading and splitting included; the
+ * best of several rounds of a second in all. */
+EMS_API int ems_bench_text(const char *weights, const char *file,
+                           double *lines_per_second, const ems_run *run,
                            ems_error *err);
 
 /* ---- How music feels to listeners ------------------------------------------ */

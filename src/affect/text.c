@@ -1,6 +1,7 @@
 /* Rating a text. */
 #include "affect/text.h"
 
+#include "affect/mapping.h"
 #include "affect/text_model.h"
 #include "base/exact.h"
 #include "base/file.h"
@@ -11,7 +12,8 @@
 
 enum {
     MAX_FILE = 1 << 28,   /* bytes of a file of weights */
-    MAX_CHUNKS = 4096,    /* of a text: some 60,000 words, a fifth of a second */
+    MORE = 3, /* rows are worked on in fours */
+    MAX_CHUNKS = 4096,    /* of a text; the rest of it is not looked at */
 };
 
 #define FILE_NAME "emsync-text.safetensors"
@@ -29,6 +31,25 @@ const char *const ems_text_full_names[EMS_TEXT_FULL] = {
 };
 
 enum { FULL_NEUTRAL = 20 };
+
+const char *ems_text_label_name(size_t index)
+{
+    if (index < EMS_TEXT_FULL)
+        return ems_text_full_names[index];
+    index -= EMS_TEXT_FULL;
+    return index < EMS_TEXT_EKMAN ? ems_text_ekman_names[index] : NULL;
+}
+
+void ems_text_affect(double *valence, double *arousal,
+                     const float ekman[EMS_TEXT_EKMAN])
+{
+    double sum = 0, p[EMS_EKMAN];
+    for (size_t i = 0; i < EMS_TEXT_EKMAN; i++)
+        sum += (double)ekman[i];
+    for (size_t i = 0; i < EMS_EKMAN; i++)
+        p[i] = sum > 0 ? (double)ekman[i] / sum : 0;
+    ems_emotion_to_va(valence, arousal, p);
+}
 
 extern const ems_text_kern ems_text_kern_base, ems_text_kern_avx2,
     ems_text_kern_avx512, ems_text_kern_wide;
@@ -93,17 +114,24 @@ float ems_text_sigmoid(float x)
     return (float)(1 / (1 + ems_exact_exp(-(double)x)));
 }
 
+/* n is a multiple of 8. */
+static double dot(const float *a, const float *b, size_t n)
+{
+    double s[8] = {0};
+    for (size_t i = 0; i < n; i += 8)
+        for (size_t k = 0; k < 8; k++)
+            s[k] += (double)a[i + k] * (double)b[i + k];
+    return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
+}
+
 /* out[C] = sum over t of softmax(query . z[t]) z[t] */
 static void attend(float *out, const float *z, const float *query, size_t words,
                    size_t channels)
 {
     double score[EMS_WORDS_MAX], most = -1e300, sum = 0;
     for (size_t t = 0; t < words; t++) {
-        double s = 0;
-        for (size_t c = 0; c < channels; c++)
-            s += (double)query[c] * (double)z[t * channels + c];
-        score[t] = s;
-        most = s > most ? s : most;
+        score[t] = dot(query, z + t * channels, channels);
+        most = score[t] > most ? score[t] : most;
     }
     for (size_t t = 0; t < words; t++)
         sum += score[t] = ems_exact_exp(score[t] - most);
@@ -133,17 +161,19 @@ static void average(float *out, const float *v, size_t words, size_t width)
             out[d] += v[t * width + d] * share;
 }
 
-/* v: [words + 2, D], the first and the last row zero. */
+/* v: [words + 2 + MORE, D], the first row and those after the words zero. */
 static void embed(const ems_text *m, const ems_words *w, float *v)
 {
-    const size_t width = m->shape.width;
+    const size_t width = m->shape.width, hashes = w->end[w->count - 1];
+    ems_rows r = {m->table, m->scale, m->shape.buckets, width, w->hash, 0};
+    for (size_t i = 0; i < hashes; i++) /* they lie all over the table */
+        __builtin_prefetch(m->table + ems_text_row(w->hash[i], r.buckets) *
+                           width);
     memset(v, 0, width * sizeof *v);
-    memset(v + (w->count + 1) * width, 0, width * sizeof *v);
-    for (size_t t = 0; t < w->count; t++) {
-        const size_t from = t ? w->end[t - 1] : 0;
-        m->kern->mean(v + (t + 1) * width, m->table, m->scale,
-                      m->shape.buckets, w->hash + from, w->end[t] - from,
-                      width);
+    memset(v + (w->count + 1) * width, 0, (1 + MORE) * width * sizeof *v);
+    for (size_t t = 0; t < w->count; t++, r.hash += r.count) {
+        r.count = w->end[t] - (t ? w->end[t - 1] : 0u);
+        m->kern->mean(v + (t + 1) * width, &r);
     }
 }
 
@@ -153,12 +183,13 @@ void ems_text_chunk(const ems_text *m, const ems_words *w,
     const ems_text_params *p = &m->params;
     const ems_text_shape *s = &m->shape;
     const size_t width = s->width, channels = s->channels;
-    float v[(EMS_WORDS_MAX + 2) * EMS_TEXT_MAX_WIDTH];
-    float z[EMS_WORDS_MAX * EMS_TEXT_MAX_CHANNELS];
+    float v[(EMS_WORDS_MAX + 2 + MORE) * EMS_TEXT_MAX_WIDTH];
+    float z[(EMS_WORDS_MAX + MORE) * EMS_TEXT_MAX_CHANNELS];
     float u[EMS_TEXT_MAX_POOLED], h[EMS_TEXT_MAX_HIDDEN], o[EMS_TEXT_PADDED];
     embed(m, w, v);
-    m->kern->dense(&(ems_dense){z, v, width, p->conv_w, p->conv_b, w->count,
-                                channels, 3 * width, 1});
+    m->kern->dense(&(ems_dense){z, v, width, p->conv_w, p->conv_b,
+                                (w->count + MORE) & ~(size_t)MORE, channels,
+                                3 * width, 1});
     highest(u, z, w->count, channels);
     attend(u + channels, z, p->query, w->count, channels);
     average(u + 2 * channels, v + width, w->count, width);

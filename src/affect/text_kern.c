@@ -7,23 +7,25 @@
 #define JOIN(a, b) a##b
 #define CAT(a, b) JOIN(a, b)
 
-enum { ROWS = 4, COLUMNS = 2 * EMS_VW };
+/* Sums are kept in registers: AVX-512 has twice as many. */
+enum { ROWS = EMS_VW == 16 ? 8 : 4, WIDE = 64 / EMS_VW };
 
 static inline __attribute__((always_inline)) void
-tile(const ems_dense *d, size_t i, size_t j, const int rows)
+tile(const ems_dense *d, size_t i, size_t j, const int rows, const int cols)
 {
-    vf s[ROWS][2] = {{{0}}};
+    vf s[ROWS][WIDE];
     const float *a = d->a + i * d->stride, *w = d->w + j;
-    for (size_t p = 0; p < d->k; p++, w += d->n) {
-        const vf w0 = vload(w), w1 = vload(w + EMS_VW);
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < cols; v++)
+            s[r][v] = (vf){0};
+    for (size_t p = 0; p < d->k; p++, w += d->n)
         for (int r = 0; r < rows; r++) {
             const vf x = vset(a[(size_t)r * d->stride + p]);
-            s[r][0] = vfma(x, w0, s[r][0]);
-            s[r][1] = vfma(x, w1, s[r][1]);
+            for (int v = 0; v < cols; v++)
+                s[r][v] = vfma(x, vload(w + v * EMS_VW), s[r][v]);
         }
-    }
     for (int r = 0; r < rows; r++)
-        for (int v = 0; v < 2; v++) {
+        for (int v = 0; v < cols; v++) {
             const size_t at = j + (size_t)v * EMS_VW;
             const vf y = s[r][v] + vload(d->bias + at);
             vstore(d->c + (i + (size_t)r) * d->n + at,
@@ -31,38 +33,60 @@ tile(const ems_dense *d, size_t i, size_t j, const int rows)
         }
 }
 
-static void dense(const ems_dense *d)
+static void many_rows(const ems_dense *d)
 {
-    for (size_t j = 0; j < d->n; j += COLUMNS) {
+    for (size_t j = 0; j < d->n; j += 2 * EMS_VW) {
         size_t i = 0;
         for (; i + ROWS <= d->m; i += ROWS)
-            tile(d, i, j, ROWS);
+            tile(d, i, j, ROWS, 2);
+        for (; i + 4 <= d->m; i += 4)
+            tile(d, i, j, 4, 2);
         for (; i < d->m; i++)
-            tile(d, i, j, 1);
+            tile(d, i, j, 1, 2);
     }
+}
+
+static void dense(const ems_dense *d)
+{
+    if (d->m > 1 || d->n % 64 != 0) {
+        many_rows(d);
+        return;
+    }
+    for (size_t j = 0; j < d->n; j += 64)
+        tile(d, 0, j, 1, WIDE);
 }
 
 typedef int8_t bytes __attribute__((vector_size(EMS_VW)));
 
-static void mean(float *out, const int8_t *table, const float *scale,
-                 size_t buckets, const uint32_t *row, size_t count, size_t n)
+enum { UNIT = EMS_TEXT_UNIT / EMS_VW };
+
+/* `units` columns of EMS_TEXT_UNIT. */
+static inline __attribute__((always_inline)) void
+mean_of(float *out, const ems_rows *r, const int8_t *table, const int units)
 {
-    const vf share = vset(1 / (float)count);
-    for (size_t j = 0; j < n; j += EMS_TEXT_UNIT) {
-        vf s[EMS_TEXT_UNIT / EMS_VW] = {{0}};
-        for (size_t i = 0; i < count; i++) {
-            const size_t at = ems_text_row(row[i], buckets);
-            const int8_t *from = table + at * n + j;
-            const vf x = vset(scale[at]);
-            for (size_t v = 0; v < EMS_TEXT_UNIT / EMS_VW; v++) {
-                bytes b;
-                memcpy(&b, from + v * EMS_VW, sizeof b);
-                s[v] = vfma(__builtin_convertvector(b, vf), x, s[v]);
-            }
+    vf s[2 * UNIT] = {{0}};
+    for (size_t i = 0; i < r->count; i++) {
+        const size_t at = ems_text_row(r->hash[i], r->buckets);
+        const int8_t *from = table + at * r->width;
+        const vf x = vset(r->scale[at]);
+        for (int v = 0; v < units * UNIT; v++) {
+            bytes b;
+            memcpy(&b, from + v * EMS_VW, sizeof b);
+            s[v] = vfma(__builtin_convertvector(b, vf), x, s[v]);
         }
-        for (size_t v = 0; v < EMS_TEXT_UNIT / EMS_VW; v++)
-            vstore(out + j + v * EMS_VW, s[v] * share);
     }
+    const vf share = vset(1 / (float)r->count);
+    for (int v = 0; v < units * UNIT; v++)
+        vstore(out + v * EMS_VW, s[v] * share);
+}
+
+static void mean(float *out, const ems_rows *r)
+{
+    size_t j = 0;
+    for (; j + 2 * EMS_TEXT_UNIT <= r->width; j += 2 * EMS_TEXT_UNIT)
+        mean_of(out + j, r, r->table + j, 2);
+    if (j < r->width)
+        mean_of(out + j, r, r->table + j, 1);
 }
 
 extern const ems_text_kern CAT(ems_text_kern_, EMS_ISA);

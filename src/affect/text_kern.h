@@ -18,12 +18,18 @@ typedef struct ems_dense { /* C = A W + bias, then max(C, 0) where relu */
     int relu;
 } ems_dense;
 
+typedef struct ems_rows { /* of an embedding */
+    const int8_t *table;   /* [buckets,width] */
+    const float *scale;    /* [buckets] */
+    size_t buckets, width; /* a multiple of EMS_TEXT_UNIT */
+    const uint32_t *hash;  /* [count], spread over the buckets */
+    size_t count;
+} ems_rows;
+
 typedef struct ems_text_kern {
     void (*dense)(const ems_dense *d);
-    /* out[n] = the mean of `count` rows of table [buckets,n] times their
-     * scales; row[i] is the hash of the ith, spread over the buckets. */
-    void (*mean)(float *out, const int8_t *table, const float *scale,
-                 size_t buckets, const uint32_t *row, size_t count, size_t n);
+    /* out[width] = the mean of the rows times their scales */
+    void (*mean)(float *out, const ems_rows *r);
 } ems_text_kern;
 
 const ems_text_kern *ems_text_kern_get(ems_cpu_level level);

@@ -248,3 +248,27 @@ int ems_train_text(const ems_text_train_options *options,
     ems_pool_free(s.pool);
     return code;
 }
+
+int ems_text_evaluate(const char *weights, const char *folder,
+                      ems_text_result *result, const ems_run *run,
+                      ems_error *err)
+{
+    const double begin = ems_now();
+    ems_text_set dev = {0}, test = {0};
+    ems_error own;
+    ems_error *e = err ? err : &own;
+    *result = (ems_text_result){0};
+    ems_text *t = ems_text_open(weights, e);
+    ems_pool *pool = t ? ems_pool_new(ems_run_threads(run), e) : NULL;
+    int code = pool ? ems_text_set_load(&dev, folder, "dev", e) : e->code;
+    if (code == EMS_OK)
+        code = ems_text_set_load(&test, folder, "test", e);
+    if (code == EMS_OK)
+        code = judge(t, &dev, &test, 0, pool, result, e);
+    result->seconds = ems_now() - begin;
+    ems_text_set_clear(&dev);
+    ems_text_set_clear(&test);
+    ems_pool_free(pool);
+    ems_text_free(t);
+    return code;
+}

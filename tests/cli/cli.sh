@@ -39,8 +39,9 @@ run()
 says() { check "says $1" grep -q -e "$1" "${2:-err}"; }
 
 # Help and version.
-commands='score analyze plan compose render mux doctor'
-groups='model.info model.check model.import dataset.build train.music
+commands='score text analyze plan compose render mux doctor'
+groups='model.info model.check model.import dataset.build train.music train.text
+    evaluate.text bench.text
     bench.compose bench.train'
 for c in $commands $groups; do
     set -- $(echo "$c" | tr . ' ')
