@@ -265,7 +265,7 @@ static int match_labels(builder *b, ems_error *err)
                         " names is among the %zu found; its paths must be"
                         " relative to a folder named or to its own",
                         b->labels.count, b->o->labels, n);
-    ems_log(b->run, files < n || b->build.labels_used < b->labels.count
+    ems_log(b->run, b->build.labels_used < b->labels.count
                         ? EMS_LOG_WARNING : EMS_LOG_INFO,
             "labels: %zu of %zu rows used, for %zu of %zu files",
             b->build.labels_used, b->labels.count, files, n);

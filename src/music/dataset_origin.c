@@ -126,18 +126,34 @@ static int is_letter(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* The first line that has words: "GNU GENERAL PUBLIC LICENSE". */
-static void heading(char *out, size_t room, const char *text, size_t size)
+/* One line without what may not be shown and without marks at its ends. */
+static void copy_line(char *out, size_t room, const char *line, size_t size)
 {
     size_t i = 0, n = 0;
-    while (i < size && !is_letter(text[i]))
+    while (i < size && !is_letter(line[i]))
         i++;
-    for (; i < size && n + 1 < room && text[i] != '\n' && text[i] != '\r';
-         i++)
-        out[n++] = text[i] >= ' ' && text[i] != 127 ? text[i] : ' ';
+    for (; i < size && n + 1 < room; i++)
+        out[n++] = (unsigned char)line[i] < ' ' || line[i] == 127 ? ' '
+                                                                  : line[i];
     while (n > 0 && (out[n - 1] == ' ' || out[n - 1] == '='))
         n--;
     out[n] = '\0';
+}
+
+/* The first line with words that does not name an owner: "GNU GENERAL PUBLIC
+ * LICENSE". */
+static void heading(char *out, size_t room, const char *text, size_t size)
+{
+    for (size_t at = 0; at < size;) {
+        const char *end = memchr(text + at, '\n', size - at);
+        const size_t n = end ? (size_t)(end - text) - at : size - at;
+        copy_line(out, room, text + at, n);
+        if (*out && !strcasestr(out, "copyright") &&
+            !strcasestr(out, "rights reserved"))
+            return;
+        at += n + 1;
+    }
+    *out = '\0';
 }
 
 static void look_into(char *out, size_t room, const char *folder)

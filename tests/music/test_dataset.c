@@ -395,6 +395,7 @@ static void test_cancel_and_memory(void **state)
     ems_file_write(EMS_SCRATCH "/oom.json", rated, strlen(rated), NULL);
     const char *sources = "source,licence\ncollection,MIT\n";
     ems_file_write(EMS_SCRATCH "/oom.src", sources, strlen(sources), NULL);
+    o.critic = EMS_MODELS_SOURCE "/emsync-critic.safetensors";
     o.labels = EMS_SCRATCH "/oom.csv";
     o.features = EMS_SCRATCH "/oom.songs";
     o.emotions = EMS_SCRATCH "/oom.scores";

@@ -374,8 +374,8 @@ static void test_origins(void **state)
     assert_int_equal(ems_folder_make(EMS_SCRATCH "/top/free", NULL), EMS_OK);
     assert_int_equal(ems_folder_make(EMS_SCRATCH "/top/bare", NULL), EMS_OK);
     ems_file_write(EMS_SCRATCH "/top/free/COPYING",
-                   "\n  == GNU General Public License ==\nVersion 2", 46,
-                   NULL);
+                   "\nCopyright \xc2\xa9 me\n  == GNU General Public License"
+                   " ==\nVersion 2", 62, NULL);
     ems_file_write(EMS_SCRATCH "/top/LICENSE.md", "# CC0 1.0\n", 10, NULL);
     ems_build b = {0};
     ems_words_add(&b.words, "");
