@@ -156,7 +156,7 @@ if have bash; then
         complete_ emsync score --sync = p
         complete_ emsync bench compose --to' - "$pages/emsync.bash" >out 2>err
     says '^emsync sc: score$' out
-    says '^emsync model i: info import$' out
+    says '^emsync model i: info import index$' out
     says '^emsync score --sync ex: exact$' out
     says '^emsync score --sync = p: paper$' out
     says '^emsync bench compose --to: --tokens$' out
