@@ -60,7 +60,11 @@ extern const char *const cli_stem_names[];      /* files of --stems */
                "begin as a song begins, not in its midst"),                   \
     {CLI_ROW(CLI_INT, f.hop, "hop", "N",                                   \
              "tokens to forget when the window is full; 1 is EMSYNC's"),      \
-     .max = 65536, .unset = "a third of the window"}
+     .max = 65536, .unset = "a third of the window"},                         \
+    CLI_WORDS(f.precision, cli_precision_words, "precision", "TYPE",       \
+              "of the weights while composing"),                              \
+    CLI_COUNT(f.candidates, 1, 64, "candidates", "pieces to compose, of"   \
+              " which the best is kept")
 
 #define RENDER_OPTIONS(f)                                                  \
     CLI_TITLE("Sound"),                                                       \

@@ -196,6 +196,8 @@ EMS_API void ems_plan_free(ems_plan *p);
 
 typedef struct ems_piece ems_piece; /* notes, bars, tempo map, markers */
 
+typedef enum ems_precision { EMS_F32, EMS_BF16, EMS_INT8 } ems_precision;
+
 typedef struct ems_compose_options {
     const char *model;   /* safetensors; NULL: the model that ships */
     double temperature;  /* default 1.35 is the paper's; see docs/MUSIC.md */
@@ -204,6 +206,10 @@ typedef struct ems_compose_options {
     int from_start;      /* nonzero: prime as the true beginning of a song */
     int hop;             /* tokens dropped when the window is full;
                             0: a third of the window; 1: as the authors do */
+    ems_precision precision; /* of the weights at work; default EMS_INT8
+                            (docs/decisions/023) */
+    int candidates;      /* pieces composed, of which the best is kept
+                            (docs/MUSIC.md); default 1, at most 64 */
 } ems_compose_options;
 
 EMS_API ems_compose_options ems_compose_defaults(void);
@@ -440,8 +446,6 @@ EMS_API int ems_model_inspect(const char *weights, ems_model_info *out,
  * part of pickle that tensors need, executes nothing, refuses the rest. */
 EMS_API int ems_model_import(const char *pt, const char *safetensors,
                              ems_error *err);
-typedef enum ems_precision { EMS_F32, EMS_BF16, EMS_INT8 } ems_precision;
-
 /* Rewrite weights as EMS_F32 or EMS_BF16 (half the bytes, 8 bits of mantissa). */
 EMS_API int ems_model_convert(const char *weights, const char *out,
                               ems_precision precision, ems_error *err);

@@ -3,18 +3,17 @@
 #include "base/exact.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const double PENALTY = 0.4;    /* of narrow choices */
 static const double SERVE_REACH = 1.0; /* seconds from <CHORD> to boundary */
 enum { NARROW = 2 };                  /* candidates that count as narrow */
 
-void ems_sampler_start(ems_sampler *s, uint64_t seed, double temperature,
-                       double top_p)
+void ems_sampler_start(ems_sampler *s, uint64_t seed, uint64_t stream,
+                       double temperature, double top_p)
 {
     *s = (ems_sampler){.temperature = temperature, .top_p = top_p};
-    s->rng = ems_rng_seed(seed, 0);
+    s->rng = ems_rng_seed(seed, stream);
 }
 
 double ems_sampler_temperature(const ems_sampler *s)
@@ -34,68 +33,115 @@ static double logit_at(const float *logits, int token)
     return isnan(logits[token]) ? 0 : (double)logits[token];
 }
 
-static int likelier(const void *a, const void *b)
-{
-    const ems_candidate *x = a, *y = b;
-    if (x->p != y->p)
-        return x->p > y->p ? -1 : 1;
-    return x->token - y->token;
-}
+typedef struct pool {
+    int n;               /* tokens that may be sampled */
+    double sum;          /* of their weights */
+    double weight[EMS_VOCAB];
+    int token[EMS_VOCAB];
+} pool;
 
 /* All tokens that may be sampled, with their logits. Infinite ones are cut to
  * what a float can hold, so that differences exist. */
-static int collect(ems_candidate *c, const float *logits,
-                   const uint8_t *banned)
+static void collect(pool *p, const float *logits, const uint8_t *banned)
 {
-    int n = 0;
+    p->n = 0;
     for (int token = 0; token < EMS_VOCAB; token++) {
         if (never_sampled(token) || (banned && banned[token]))
             continue;
         const double x = logit_at(logits, token);
-        c[n++] = (ems_candidate){x > 1e38 ? 1e38 : x < -1e38 ? -1e38 : x,
-                                 token};
+        p->weight[p->n] = x > 1e38 ? 1e38 : x < -1e38 ? -1e38 : x;
+        p->token[p->n++] = token;
     }
-    return n;
 }
 
-/* Logits to probabilities. */
-static void softmax(ems_candidate *c, int n, double temperature)
+/* Logits to the terms of a softmax; the likeliest token's is 1. */
+static void exponentiate(pool *p, double temperature)
 {
-    double max = c[0].p, sum = 0;
-    for (int i = 1; i < n; i++)
-        max = c[i].p > max ? c[i].p : max;
-    for (int i = 0; i < n; i++) {
-        c[i].p = ems_exact_exp((c[i].p - max) / temperature);
-        sum += c[i].p;
-    }
-    for (int i = 0; i < n; i++)
-        c[i].p /= sum;
+    const double rate = 1 / temperature;
+    double max = p->weight[0];
+    for (int i = 1; i < p->n; i++)
+        max = p->weight[i] > max ? p->weight[i] : max;
+    for (int i = 0; i < p->n; i++)
+        p->weight[i] = (p->weight[i] - max) * rate;
+    ems_exact_exps(p->weight, (size_t)p->n);
+    p->sum = 0;
+    for (int i = 0; i < p->n; i++)
+        p->sum += p->weight[i];
 }
 
-/* How many of the sorted candidates stay: each whose inclusive cumulative
- * probability does not exceed p, and always the first. The one that crosses p
- * goes too: stricter than the textbook, as in EMSYNC. */
-static int nucleus(const ems_candidate *c, int n, double p)
+/* ---- The likeliest first: a heap gives as many as are asked for ---------- */
+
+static int likelier(const pool *p, int a, int b)
 {
-    double sum = c[0].p;
-    int kept = 1;
-    if (p >= 1)
-        return n;
-    while (kept < n && sum + c[kept].p <= p)
-        sum += c[kept++].p;
+    if (p->weight[a] != p->weight[b])
+        return p->weight[a] > p->weight[b];
+    return p->token[a] < p->token[b];
+}
+
+static void swap(pool *p, int a, int b)
+{
+    const double weight = p->weight[a];
+    const int token = p->token[a];
+    p->weight[a] = p->weight[b], p->token[a] = p->token[b];
+    p->weight[b] = weight, p->token[b] = token;
+}
+
+static void sink(pool *p, int at)
+{
+    for (int child; (child = 2 * at + 1) < p->n; at = child) {
+        if (child + 1 < p->n && likelier(p, child + 1, child))
+            child++;
+        if (!likelier(p, child, at))
+            return;
+        swap(p, at, child);
+    }
+}
+
+static void make_heap(pool *p)
+{
+    for (int i = p->n / 2 - 1; i >= 0; i--)
+        sink(p, i);
+}
+
+static ems_candidate top(const pool *p)
+{
+    return (ems_candidate){p->weight[0] / p->sum, p->token[0]};
+}
+
+static void pop(pool *p)
+{
+    swap(p, 0, --p->n);
+    sink(p, 0);
+}
+
+/* The candidates that stay, in falling order: each whose inclusive cumulative
+ * probability does not exceed top_p, and always the first. The one that
+ * crosses top_p goes too: stricter than the textbook, as in EMSYNC. */
+static int nucleus(ems_candidate *c, pool *p, double top_p)
+{
+    int kept = 0;
+    double sum = 0;
+    for (; p->n; pop(p)) {
+        c[kept] = top(p);
+        sum += c[kept].p;
+        if (kept && top_p < 1 && sum > top_p)
+            break;
+        kept++;
+    }
     return kept;
 }
 
 int ems_sampler_pick(ems_sampler *s, const float *logits,
                      const uint8_t *banned)
 {
-    int n = collect(s->candidate, logits, banned);
+    pool p;
+    collect(&p, logits, banned);
     s->survivors = 0;
-    if (n == 0)
+    if (p.n == 0)
         return -1;
-    softmax(s->candidate, n, ems_sampler_temperature(s));
-    qsort(s->candidate, (size_t)n, sizeof *s->candidate, likelier);
-    n = nucleus(s->candidate, n, s->top_p);
+    exponentiate(&p, ems_sampler_temperature(s));
+    make_heap(&p);
+    const int n = nucleus(s->candidate, &p, s->top_p);
     s->survivors = n;
     s->repeats = n <= NARROW ? s->repeats + 1 : s->repeats / 2;
     double sum = 0;
@@ -112,14 +158,14 @@ int ems_sampler_pick(ems_sampler *s, const float *logits,
 
 double ems_sampler_share(const float *logits, const uint8_t *chosen)
 {
-    ems_candidate c[EMS_VOCAB];
+    pool p;
     double share = 0;
-    const int n = collect(c, logits, NULL);
-    softmax(c, n, 1);
-    for (int i = 0; i < n; i++)
-        if (chosen[c[i].token])
-            share += c[i].p;
-    return share;
+    collect(&p, logits, NULL);
+    exponentiate(&p, 1);
+    for (int i = 0; i < p.n; i++)
+        if (chosen[p.token[i]])
+            share += p.weight[i];
+    return share / p.sum;
 }
 
 /* ---- Boundaries ---------------------------------------------------------- */

@@ -21,8 +21,9 @@ typedef struct ems_sampler {
     ems_candidate candidate[EMS_VOCAB]; /* the survivors, likeliest first */
 } ems_sampler;
 
-void ems_sampler_start(ems_sampler *s, uint64_t seed, double temperature,
-                       double top_p);
+/* `stream` tells apart samplers of one seed. */
+void ems_sampler_start(ems_sampler *s, uint64_t seed, uint64_t stream,
+                       double temperature, double top_p);
 /* The temperature in force: T (1 + max(0, 0.4 ln((repeats + 1) / 4))). */
 double ems_sampler_temperature(const ems_sampler *s);
 /* Sample one of the tokens that are not banned (banned[EMS_VOCAB], may be

@@ -249,6 +249,14 @@ static void exact_functions_agree_with_libm(void **state)
                     1e-15 * fmax(fabs(want), 1));
     }
     assert_true(ems_exact_exp(-1e9) == 0);
+    double many[1003];
+    for (int i = 0; i < 1003; i++)
+        many[i] = -0.731 * i;
+    ems_exact_exps(many, 1003);
+    for (int i = 0; i < 1003; i++) {
+        const double want = -0.731 * i > -700 ? exp(-0.731 * i) : 0;
+        assert_true(fabs(many[i] - want) <= 1e-14 * want);
+    }
     assert_true(isinf(ems_exact_exp(1e9)));
     assert_true(isinf(ems_exact_log(0)) && ems_exact_log(0) < 0);
     assert_true(isnan(ems_exact_exp(NAN)));

@@ -22,7 +22,7 @@ static float ln(double x)
 static int survivors(const float *logits, double temperature, double top_p)
 {
     ems_sampler s;
-    ems_sampler_start(&s, 1, temperature, top_p);
+    ems_sampler_start(&s, 1, 0, temperature, top_p);
     ems_sampler_pick(&s, logits, NULL);
     return s.survivors;
 }
@@ -40,7 +40,7 @@ static void test_nucleus(void **state)
     assert_int_equal(survivors(l, 1, 0.3), 1);
     assert_int_equal(survivors(l, 1, 0.901), 3);
     ems_sampler s;
-    ems_sampler_start(&s, 1, 1, 0.901);
+    ems_sampler_start(&s, 1, 0, 1, 0.901);
     ems_sampler_pick(&s, l, NULL);
     assert_int_equal(s.candidate[0].token, 20);
     assert_int_equal(s.candidate[1].token, 40);
@@ -56,7 +56,7 @@ static void test_temperature(void **state)
     clear(l);
     l[5] = ln(4), l[6] = 0;
     ems_sampler s;
-    ems_sampler_start(&s, 1, 2, 1);
+    ems_sampler_start(&s, 1, 0, 2, 1);
     ems_sampler_pick(&s, l, NULL);
     assert_true(fabs(s.candidate[0].p - 2.0 / 3) < 1e-7);
     assert_true(fabs(s.candidate[1].p - 1.0 / 3) < 1e-7);
@@ -72,7 +72,7 @@ static void test_excluded(void **state)
     l[EMS_MORE_INSTRUMENTS] = 50;
     l[EMS_CHORD] = 1;
     ems_sampler s;
-    ems_sampler_start(&s, 1, 1, 0.9);
+    ems_sampler_start(&s, 1, 0, 1, 0.9);
     for (int i = 0; i < 20; i++)
         assert_int_equal(ems_sampler_pick(&s, l, NULL), EMS_CHORD);
     uint8_t banned[EMS_VOCAB] = {0};
@@ -91,7 +91,7 @@ static void test_nan(void **state)
     clear(l);
     l[7] = NAN, l[8] = -1;
     ems_sampler s;
-    ems_sampler_start(&s, 1, 1, 1);
+    ems_sampler_start(&s, 1, 0, 1, 1);
     ems_sampler_pick(&s, l, NULL);
     assert_int_equal(s.candidate[0].token, 7);
     assert_true(fabs(s.candidate[0].p - 1 / (1 + exp(-1))) < 1e-7);
@@ -113,7 +113,7 @@ static void test_repeats(void **state)
     clear(narrow);
     narrow[9] = 0, narrow[10] = 0;
     ems_sampler s;
-    ems_sampler_start(&s, 1, 1.5, 1);
+    ems_sampler_start(&s, 1, 0, 1.5, 1);
     for (int c = 0; c <= 3; c++) { /* (c + 1) / 4 <= 1: no change */
         assert_int_equal(s.repeats, c);
         assert_true(ems_sampler_temperature(&s) == 1.5);
@@ -141,7 +141,7 @@ static void test_draws(void **state)
     clear(l);
     l[50] = ln(0.4), l[60] = ln(0.2), l[70] = ln(0.4) - 1e-4f;
     ems_sampler s;
-    ems_sampler_start(&s, 9, 1, 0.95);
+    ems_sampler_start(&s, 9, 0, 1, 0.95);
     int first = 0;
     for (int i = 0; i < 6000; i++) {
         s.repeats = 0;
@@ -151,8 +151,8 @@ static void test_draws(void **state)
     }
     assert_true(abs(first - 3000) < 120); /* 3 sigma: 116 */
     ems_sampler a, b;
-    ems_sampler_start(&a, 5, 1, 0.99);
-    ems_sampler_start(&b, 5, 1, 0.99);
+    ems_sampler_start(&a, 5, 0, 1, 0.99);
+    ems_sampler_start(&b, 5, 0, 1, 0.99);
     for (int i = 0; i < 50; i++)
         assert_int_equal(ems_sampler_pick(&a, l, NULL),
                          ems_sampler_pick(&b, l, NULL));

@@ -1,0 +1,188 @@
+#include "music/voice.h"
+
+#include "base/mem.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { STUCK = 512 };  /* tokens in one moment; then time must pass */
+static const double MOVED = 0.05; /* of V or A: the condition is renewed */
+
+/* ---- The model's input --------------------------------------------------- */
+
+/* Mean of the curve over the film: the paper knows one emotion per video. */
+static void mean_emotion(const ems_plan *p, double *valence, double *arousal)
+{
+    double v = 0, a = 0, from = 0, v0, a0;
+    ems_curve_at(p->curve, p->knot_count, 0, &v0, &a0);
+    for (size_t i = 0; i <= p->knot_count; i++) {
+        double to = i < p->knot_count ? p->curve[i].time : p->duration;
+        double v1, a1;
+        to = to < from ? from : to > p->duration ? p->duration : to;
+        ems_curve_at(p->curve, p->knot_count, to, &v1, &a1);
+        v += (v0 + v1) / 2 * (to - from);
+        a += (a0 + a1) / 2 * (to - from);
+        from = to, v0 = v1, a0 = a1;
+    }
+    *valence = v / p->duration;
+    *arousal = a / p->duration;
+}
+
+static void emotion_now(const ems_voice *v, double *valence, double *arousal)
+{
+    const ems_plan *p = v->brief->plan;
+    if (v->brief->exact)
+        ems_curve_at(p->curve, p->knot_count, v->bounds.cursor, valence,
+                     arousal);
+    else
+        mean_emotion(p, valence, arousal);
+}
+
+/* Worth telling the model? Only where music may turn: at bars and hits. */
+static int emotion_moved(const ems_voice *v, int token)
+{
+    double valence, arousal;
+    if (!v->brief->exact || (token != EMS_BAR && token != EMS_CHORD))
+        return 0;
+    emotion_now(v, &valence, &arousal);
+    return fabs(valence - v->valence) > MOVED ||
+           fabs(arousal - v->arousal) > MOVED;
+}
+
+/* Read the window anew, without its oldest tokens if it is (nearly) full. */
+static int refill(ems_voice *v, ems_error *err)
+{
+    const ems_brief *b = v->brief;
+    if (v->count > b->window - b->hop) {
+        const size_t keep = b->window - b->hop, drop = v->count - keep;
+        memmove(v->tokens + 1, v->tokens + 1 + drop,
+                keep * sizeof *v->tokens);
+        memmove(v->seconds + 1, v->seconds + 1 + drop,
+                keep * sizeof *v->seconds);
+        v->count = keep;
+    }
+    v->seconds[0] = v->seconds[1];
+    emotion_now(v, &v->valence, &v->arousal);
+    return ems_session_fill(v->session, (float)v->valence, (float)v->arousal,
+                            v->tokens, v->seconds, v->count + 1, err);
+}
+
+/* Bookkeeping of docs/MODEL.md 2.5, then the decoder. */
+static int take_token(ems_voice *v, int token, ems_error *err)
+{
+    float left = ems_boundaries_step(&v->bounds, token);
+    if (v->brief->exact) {
+        v->bounds.cursor = ems_guide_step(&v->guide, token);
+        left = ems_boundaries_left(&v->bounds);
+    }
+    v->waiting = ems_is_shift(token) ? 0 : v->waiting + 1;
+    v->count++;
+    v->tokens[v->count] = (uint16_t)token;
+    v->seconds[v->count] = left;
+    return ems_decoder_feed(&v->decoder, token, v->bounds.cursor, err);
+}
+
+/* <BAR>, or the true beginning of a song. */
+static int prime(ems_voice *v, ems_error *err)
+{
+    int code = EMS_OK;
+    if (v->brief->options->from_start)
+        code = take_token(v, EMS_START, err);
+    if (code == EMS_OK)
+        code = take_token(v, EMS_BAR, err);
+    return code == EMS_OK ? refill(v, err) : code;
+}
+
+/* ---- The next token ------------------------------------------------------- */
+
+static int free_choice(ems_voice *v)
+{
+    uint8_t banned[EMS_VOCAB] = {0};
+    for (int token = 0; v->waiting >= STUCK && token < EMS_VOCAB; token++)
+        banned[token] = !ems_is_shift(token);
+    return ems_sampler_pick(&v->sampler, ems_session_logits(v->session),
+                            banned);
+}
+
+/* -1: the ending is reached. */
+static int guided_choice(ems_voice *v)
+{
+    const float *logits = ems_session_logits(v->session);
+    uint8_t banned[EMS_VOCAB];
+    for (;;) {
+        const int due = ems_guide_due(&v->guide);
+        if (due >= 0)
+            return due;
+        if (v->guide.phase == EMS_GUIDE_DONE)
+            return -1;
+        ems_guide_ban(&v->guide, logits, banned);
+        const int token = ems_sampler_pick(&v->sampler, logits, banned);
+        if (ems_guide_accept(&v->guide, token))
+            return token;
+    }
+}
+
+int ems_voice_step(ems_voice *v, int *token, float *seconds, ems_error *err)
+{
+    *token = v->brief->exact ? guided_choice(v) : free_choice(v);
+    v->done = *token < 0;
+    if (v->done)
+        return 0;
+    const int code = take_token(v, *token, err);
+    if (code < 0)
+        return code;
+    v->done = v->bounds.cursor >= v->brief->plan->duration;
+    if (v->done)
+        return 0;
+    if (v->count > v->brief->window || emotion_moved(v, *token))
+        return refill(v, err);
+    *seconds = v->seconds[v->count];
+    return 1;
+}
+
+/* ---- Life ----------------------------------------------------------------- */
+
+static int make_room(ems_voice *v, ems_error *err)
+{
+    const ems_brief *b = v->brief;
+    v->session = ems_session_new(b->net, b->pool, err);
+    v->piece = v->session ? ems_piece_new(b->plan->duration, err) : NULL;
+    if (!v->piece)
+        return EMS_ENOMEM;
+    v->served = ems_alloc(b->hit_count, 1);
+    v->tokens = ems_alloc(b->window + 2, sizeof *v->tokens);
+    v->seconds = ems_alloc(b->window + 2, sizeof *v->seconds);
+    if (!v->served || !v->tokens || !v->seconds)
+        return ems_out_of_memory(err);
+    return EMS_OK;
+}
+
+int ems_voice_start(ems_voice *v, const ems_brief *b, uint64_t stream,
+                    ems_error *err)
+{
+    *v = (ems_voice){.brief = b};
+    const int code = make_room(v, err);
+    if (code < 0)
+        return code;
+    v->tokens[0] = b->options->fewer_instruments ? EMS_LESS_INSTRUMENTS
+                                                 : EMS_MORE_INSTRUMENTS;
+    ems_sampler_start(&v->sampler, b->plan->seed, stream,
+                      b->options->temperature, b->options->top_p);
+    ems_boundaries_start(&v->bounds, b->hits, v->served, b->hit_count);
+    ems_guide_start(&v->guide, b->hits, b->exact ? b->hit_count : 0,
+                    b->ending);
+    if (b->exact)
+        ems_guide_bars(&v->guide, b->metre.line, b->metre.count);
+    ems_decoder_start(&v->decoder, v->piece, !b->exact);
+    return prime(v, err);
+}
+
+void ems_voice_clear(ems_voice *v)
+{
+    ems_session_free(v->session);
+    ems_piece_free(v->piece);
+    ems_free(v->served);
+    ems_free(v->tokens);
+    ems_free(v->seconds);
+    *v = (ems_voice){0};
+}

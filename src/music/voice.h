@@ -1,0 +1,52 @@
+/* voice.h - one piece on its way: what the model has been told, what may come
+ * next, what has come. Several voices may work at one plan side by side; they
+ * differ in their random numbers alone. */
+#ifndef EMS_VOICE_H
+#define EMS_VOICE_H
+#include "music/guide.h"
+#include "music/infer.h"
+#include "music/metre.h"
+#include "music/piece.h"
+#include "music/plan.h"
+#include "music/sampler.h"
+#include "music/tokens.h"
+
+typedef struct ems_brief { /* what all voices of a plan share */
+    const ems_plan *plan;
+    const ems_compose_options *options;
+    int exact;
+    ems_net *net;
+    ems_pool *pool;
+    ems_metre metre;     /* exact mode only */
+    double *hits;        /* the plan's, and the ending */
+    size_t hit_count;
+    int ending;
+    size_t window, hop;  /* song tokens that fit; dropped when full */
+} ems_brief;
+
+typedef struct ems_voice {
+    const ems_brief *brief;
+    ems_session *session;
+    ems_piece *piece;
+    ems_token_decoder decoder;
+    ems_sampler sampler;
+    ems_guide guide;
+    ems_boundaries bounds;
+    uint8_t *served;
+    uint16_t *tokens;    /* instrument count, then the song's last ones */
+    float *seconds;      /* beside each; [0] repeats [1] */
+    size_t count;        /* song tokens kept */
+    double valence, arousal; /* as last told to the model */
+    int waiting;         /* tokens since time last passed */
+    int done;
+} ems_voice;
+
+/* `stream` tells voices apart. The brief is borrowed. */
+int ems_voice_start(ems_voice *v, const ems_brief *brief, uint64_t stream,
+                    ems_error *err);
+/* Choose the next token by the session's logits and account for it. Returns
+ * 1 if the model shall now be told of it by ems_session_append (token and
+ * seconds given), 0 if it knows already or the piece is done, < 0 on failure. */
+int ems_voice_step(ems_voice *v, int *token, float *seconds, ems_error *err);
+void ems_voice_clear(ems_voice *v);
+#endif
