@@ -226,9 +226,9 @@ static void final_cut_projects(void **state)
     refuse("<fcpxml/>", &film, "no sequence");
     refuse("<fcpxml><sequence><spine><clip offset=\"soon\"/></spine>"
            "</sequence></fcpxml>", &film, "1001/24000s");
-    char deep[64 * 100 + 1] = "";
+    char deep[6 * 100 + 1] = "";
     for (int i = 0; i < 100; i++)
-        strcat(deep, "<clip>");
+        memcpy(deep + 6 * i, "<clip>", 6);
     refuse(deep, &film, "too deeply");
 }
 
