@@ -214,24 +214,28 @@ static size_t parts_of(size_t n, size_t parts, size_t unit, size_t *step)
 }
 
 /* Blocks of C, enough of them that no thread waits long for another at the
- * end: of rows first; of columns too where the rows give too few. */
+ * end, and small enough to stay in the cache while k goes by: of rows first,
+ * of columns too where the rows give too few. */
 static size_t choose_split(split *s)
 {
     enum { ROWS = 96, UNIT = 12, COLUMNS = 64, WIDE = 256, SMALL = 1 << 16 };
     const ems_gemm *g = s->g;
     const size_t threads = s->pool->slots, wanted = 12 * threads;
-    size_t down = (g->m + ROWS - 1) / ROWS, across = 1;
+    size_t down = (g->m + ROWS - 1) / ROWS, across = 1, unit = UNIT;
     s->rows = g->m;
     s->columns = g->n;
     s->across = 1;
-    if (threads == 1 || g->m * g->n * g->k < SMALL)
+    if (g->m * g->n * g->k < SMALL)
         return 1;
-    down = down < wanted ? down : wanted;
-    if (down < wanted) /* a wide block makes the most of its rows of A */
+    if (down >= wanted) {
+        down = (g->m + 2 * ROWS - 1) / (2 * ROWS);
+        unit = ROWS;
+    } else if (threads > 1) { /* a wide block uses its rows of A well */
         across = (g->n + WIDE - 1) / WIDE;
+    }
     if (down * across < 2 * threads)
         across = (2 * threads + down - 1) / down;
-    down = parts_of(g->m, down, UNIT, &s->rows);
+    down = parts_of(g->m, down, unit, &s->rows);
     s->across = parts_of(g->n, across, COLUMNS, &s->columns);
     return down * s->across;
 }

@@ -25,7 +25,7 @@ enum { MR = 12, NV = 2 };
 enum { MR = 6, NV = 1 };
 #endif
 enum {
-    NR = NV * EMS_VW, KC = EMS_GEMM_BLOCK, MC = MR * 16, NC = 1024,
+    NR = NV * EMS_VW, KC = EMS_GEMM_BLOCK, MC = MR * 16, NC = 1024, WIDE = 256,
     WORK = MC * KC + KC * NC,
 };
 
@@ -293,12 +293,30 @@ static void pack_panel(unit *restrict d, const float *restrict b,
     }
 }
 
+#ifndef EMS_PAIRS
+/* The whole panels of rows that lie in memory as they are: row by row. */
+static void pack_rows(float *restrict d, const float *restrict b,
+                      size_t b_row, size_t k, size_t panels)
+{
+    for (size_t p = 0; p < k; p++, b += b_row)
+        for (size_t j = 0; j < panels; j++)
+            memcpy(d + (j * k + p) * NR, b + j * NR, NR * sizeof *d);
+}
+#endif
+
 /* One block of at most KC rows, all n columns. */
 static void pack_block(float *d, const float *b, size_t b_row, size_t b_col,
                        size_t k, size_t n, int bf16)
 {
     const size_t panel = NR * units(k), panels = (n + NR - 1) / NR;
-    for (size_t j = 0; j < panels; j++)
+    size_t done = 0;
+#ifndef EMS_PAIRS
+    if (b_col == 1 && n >= WIDE) {
+        done = n / NR;
+        pack_rows(d, b, b_row, k, done);
+    }
+#endif
+    for (size_t j = done; j < panels; j++)
         pack_panel((unit *)d + j * panel, b + j * NR * b_col, b_row, b_col,
                    k, least(n - j * NR, NR));
     if (PER == 1)
@@ -353,6 +371,19 @@ static void rows_packed(const block *x, size_t at, size_t m, float *work)
 }
 
 #ifndef EMS_PAIRS
+/* Ask for a share of the rows of A that come after the MC at `at`: while one
+ * panel is worked on, as many as that panel is of all columns. */
+static void fetch_rows(const block *x, size_t at, size_t j)
+{
+    enum { LINE = 16 };
+    const ems_gemm *g = x->g;
+    const size_t from = at + MC + MC * j / x->n;
+    const size_t to = least(at + MC + MC * (j + NR) / x->n, g->m);
+    for (size_t i = from; i < to; i++)
+        for (size_t p = 0; p < x->k; p += LINE)
+            __builtin_prefetch(g->a + i * g->a_row + x->at_k + p, 0, 2);
+}
+
 /* Whole tiles of A in place; what is left over goes through `work`. */
 static void rows_direct(const block *x, size_t at, size_t m, float *work)
 {
@@ -360,6 +391,8 @@ static void rows_direct(const block *x, size_t at, size_t m, float *work)
     const size_t whole = m / MR * MR;
     const float *const a = g->a + at * g->a_row + x->at_k * g->a_col;
     for (size_t j = 0; j < x->n; j += NR) {
+        if (g->a_col == 1)
+            fetch_rows(x, at, j);
         const float *b = x->b + j / NR * x->panel;
         const size_t n = least(x->n - j, NR);
         const sink s = sink_at(x, at, x->at_n + j);
