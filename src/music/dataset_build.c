@@ -222,17 +222,38 @@ ems_dataset_options ems_dataset_defaults(void)
     return (ems_dataset_options){.held_out = 0.05};
 }
 
-/* A file's label: by its path below the folder named, or below the folder of
- * the table. */
-static const ems_label *label_of(const builder *b, const ems_midi_file *f,
-                                 size_t labels_folder)
+/* The files' labels: by their path below the table's own folder (`own`: the
+ * length of its path); if that finds none, below the folder named. So a table
+ * that lies in one of several folders speaks of no other. Returns how many. */
+static size_t find_labels(builder *b, size_t own, int below_own)
 {
-    const ems_label *label = ems_labels_find(&b->labels,
-                                             f->path + f->relative);
-    if (!label && labels_folder &&
-        strncmp(f->path, b->o->labels, labels_folder) == 0)
-        label = ems_labels_find(&b->labels, f->path + labels_folder);
-    return label;
+    size_t found = 0;
+    for (size_t i = 0; i < b->files.count; i++) {
+        const ems_midi_file *f = &b->files.items[i];
+        const char *path = f->path + f->relative;
+        if (below_own) {
+            if (strncmp(f->path, b->o->labels, own) != 0)
+                continue;
+            path = f->path + own;
+        }
+        b->label[i] = ems_labels_find(&b->labels, path);
+        found += b->label[i] != NULL;
+    }
+    return found;
+}
+
+static int count_used(builder *b, ems_error *err)
+{
+    uint8_t *used = ems_alloc(b->labels.count, 1);
+    if (!used)
+        return ems_out_of_memory(err);
+    for (size_t i = 0; i < b->files.count; i++)
+        if (b->label[i])
+            used[b->label[i] - b->labels.items] = 1;
+    for (size_t i = 0; i < b->labels.count; i++)
+        b->build.labels_used += used[i];
+    ems_free(used);
+    return EMS_OK;
 }
 
 static int match_labels(builder *b, ems_error *err)
@@ -244,32 +265,22 @@ static int match_labels(builder *b, ems_error *err)
     if (!b->o->labels)
         return EMS_OK;
     const char *slash = strrchr(b->o->labels, '/');
-    const size_t folder = slash ? (size_t)(slash - b->o->labels) + 1 : 0;
-    uint8_t *used = ems_alloc(b->labels.count, 1);
-    if (!used)
-        return ems_out_of_memory(err);
-    size_t files = 0;
-    for (size_t i = 0; i < n; i++) {
-        b->label[i] = label_of(b, &b->files.items[i], folder);
-        if (!b->label[i])
-            continue;
-        files++;
-        uint8_t *u = &used[b->label[i] - b->labels.items];
-        b->build.labels_used += !*u;
-        *u = 1;
-    }
-    ems_free(used);
+    const size_t own = slash ? (size_t)(slash - b->o->labels) + 1 : 0;
+    size_t files = find_labels(b, own, 1);
+    if (files == 0)
+        files = find_labels(b, own, 0);
     b->build.labels = b->labels.count;
     if (files == 0)
         return ems_fail(err, EMS_EINVAL, "none of the %zu files that \"%s\""
                         " names is among the %zu found; its paths must be"
-                        " relative to a folder named or to its own",
+                        " relative to its own folder or to one named",
                         b->labels.count, b->o->labels, n);
+    const int code = count_used(b, err);
     ems_log(b->run, b->build.labels_used < b->labels.count
                         ? EMS_LOG_WARNING : EMS_LOG_INFO,
             "labels: %zu of %zu rows used, for %zu of %zu files",
             b->build.labels_used, b->labels.count, files, n);
-    return EMS_OK;
+    return code;
 }
 
 static int match_listeners(builder *b, ems_error *err)

@@ -332,6 +332,38 @@ static void test_duplicates(void **state)
     json_decref(report);
 }
 
+/* Two folders with a file of the same name: a table in one of them speaks of
+ * that one. */
+static void test_labels_of_one_folder(void **state)
+{
+    (void)state;
+    static const char *const folders[] = {EMS_SCRATCH "/one",
+                                          EMS_SCRATCH "/two"};
+    assert_int_equal(ems_folder_make(folders[0], NULL), 0);
+    assert_int_equal(ems_folder_make(folders[1], NULL), 0);
+    save_tune(EMS_SCRATCH "/one/a.mid", 20, 5, EMS_PIANO);
+    save_tune(EMS_SCRATCH "/two/a.mid", 20, 3, EMS_PIANO);
+    const char *csv = "file,valence,arousal\na.mid,0.5,0.5\n";
+    ems_file_write(EMS_SCRATCH "/two/labels.csv", csv, strlen(csv), NULL);
+    ems_dataset_options o = collection();
+    o.no_critic = 1;
+    o.folders = folders;
+    o.folder_count = 2;
+    for (int elsewhere = 0; elsewhere < 2; elsewhere++) {
+        o.labels = elsewhere ? EMS_SCRATCH "/both.csv"
+                             : EMS_SCRATCH "/two/labels.csv";
+        ems_file_write(EMS_SCRATCH "/both.csv", csv, strlen(csv), NULL);
+        ems_error err = {0};
+        if (ems_dataset_build(OUT ".two", &o, NULL, &err) < 0)
+            fail_msg("%s", err.text);
+        ems_dataset *d = ems_dataset_open(OUT ".two", &err);
+        assert_int_equal(ems_dataset_count(d), 2);
+        assert_int_equal(!isnan(ems_dataset_get(d, 0).valence), elsewhere);
+        assert_true(ems_dataset_get(d, 1).valence > 0.49f);
+        ems_dataset_close(d);
+    }
+}
+
 /* Titles that are left out, by label and by the file's name. */
 static void test_exclude(void **state)
 {
@@ -502,6 +534,7 @@ int main(void)
         cmocka_unit_test(test_bad_collections),
         cmocka_unit_test(test_unreadable),
         cmocka_unit_test(test_duplicates),
+        cmocka_unit_test(test_labels_of_one_folder),
         cmocka_unit_test(test_exclude),
         cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_cancel_and_memory),
