@@ -257,7 +257,7 @@ static int check_all(check *c, const ems_params *p, const vectors *v,
         return c->err->code;
     const ems_graph_options o = {
         .shape = p->shape, .batch = v->sequences, .tokens = v->tokens,
-        .forward_only = !grads};
+        .forward_only = !grads, .all_rows = 1};
     ems_graph *g = ems_graph_new(&o, ems_cpu_best(), pool, c->err);
     int code = g ? EMS_OK : c->err->code;
     if (g) {

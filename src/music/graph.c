@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { ROWS = 64, STRIP = 64 }; /* of one turn of a parallel loop */
+enum { STRIP = 64 }; /* columns of one turn of a parallel loop */
 #define CHORD_WEIGHT 10.0
 
 static size_t least(size_t a, size_t b)
@@ -66,8 +66,6 @@ static void place_shared(ems_graph *g, ems_arena *a)
     g->offset_hidden = ems_take(a, M * (C / 4), sizeof(float));
     g->cond = ems_take(a, EMS_CONDITIONS * B * C, sizeof(float));
     g->cond_hidden = ems_take(a, EMS_CONDITIONS * B * (C / 2), sizeof(float));
-    g->mask = ems_take(a, M, sizeof(float));
-    g->masked = ems_take(a, B, 1);
     g->row_loss = ems_take(a, M, sizeof(double));
     g->t = ems_take(a, M * C, sizeof(float));
     g->rel = ems_take(a, g->wide * g->D, sizeof(float));
@@ -96,6 +94,7 @@ static void place(ems_graph *g, ems_arena *a, size_t threads)
 {
     g->group = ems_take(a, g->groups, sizeof *g->group);
     ems_attention_groups(g);
+    ems_rows_place(g, a);
     place_shared(g, a);
     place_layers(g, a);
     place_gradients(g, a);
@@ -291,15 +290,16 @@ typedef struct norm_pass {
 static void add_norm_rows(void *ctx, size_t i)
 {
     const norm_pass *p = ctx;
+    const ems_rows *r = &p->g->turn[i];
     ems_add_norm a = p->forward;
-    const size_t at = i * ROWS * a.n;
-    a.first = i * ROWS;
-    a.rows = least(p->g->M - a.first, ROWS);
+    const size_t at = r->row * a.n;
+    a.first = ems_rows_number(p->g, r);
+    a.rows = r->count;
     a.x += at;
     a.branch += at;
     a.normal += at;
     a.y += at;
-    a.rstd += a.first;
+    a.rstd += r->row;
     p->g->ops->add_norm(&a);
 }
 
@@ -307,19 +307,20 @@ static void add_norm(ems_graph *g, const ems_add_norm *a)
 {
     norm_pass p = {.g = g, .forward = *a};
     p.forward.n = g->C;
-    ems_pool_for(g->pool, (g->M + ROWS - 1) / ROWS, add_norm_rows, &p);
+    ems_rows_each(g, add_norm_rows, &p);
 }
 
 static void norm_back_rows(void *ctx, size_t i)
 {
     const norm_pass *p = ctx;
+    const ems_rows *r = &p->g->turn[i];
     ems_norm_back a = p->back;
-    const size_t at = i * ROWS * a.n;
-    a.first = i * ROWS;
-    a.rows = least(p->g->M - a.first, ROWS);
+    const size_t at = r->row * a.n;
+    a.first = ems_rows_number(p->g, r);
+    a.rows = r->count;
     a.dy += at;
     a.normal += at;
-    a.rstd += a.first;
+    a.rstd += r->row;
     a.dx += at;
     a.dbranch += at;
     p->g->ops->norm_back(&a);
@@ -332,7 +333,7 @@ static void norm_back(ems_graph *g, const ems_norm_back *a, float *dgain,
     norm_pass p = {.g = g, .back = *a};
     p.back.n = g->C;
     sum_columns(g, rows_of(g, a->dy, g->C), a->normal, dbias, dgain);
-    ems_pool_for(g->pool, (g->M + ROWS - 1) / ROWS, norm_back_rows, &p);
+    ems_rows_each(g, norm_back_rows, &p);
 }
 
 /* ---- Layers ------------------------------------------------------------- */
@@ -366,6 +367,7 @@ void ems_graph_forward(ems_graph *g, const ems_params *p, const ems_batch *b,
 {
     g->step = step;
     g->first = b->first;
+    ems_rows_find(g, b);
     ems_embed(g, p, b);
     const float *x = g->x0;
     for (int i = 0; i < g->o.shape.n_layer; i++) {
@@ -433,27 +435,31 @@ static double weight_of(unsigned target)
     return target == EMS_PAD ? 0 : target == EMS_CHORD ? CHORD_WEIGHT : 1;
 }
 
-/* The target of row i, EMS_PAD for the conditions' rows. */
-static unsigned target_of(const ems_graph *g, const ems_batch *b, size_t i)
+/* The target of a position, EMS_PAD for the conditions. */
+static unsigned target_of(const ems_graph *g, const ems_batch *b,
+                          size_t sequence, size_t position)
 {
-    const size_t n = i % g->N;
-    return n < EMS_CONDITIONS
+    return position < EMS_CONDITIONS
                ? EMS_PAD
-               : b->targets[i / g->N * g->o.tokens + n - EMS_CONDITIONS];
+               : b->targets[sequence * g->o.tokens + position -
+                            EMS_CONDITIONS];
 }
 
 static void loss_rows(void *ctx, size_t turn)
 {
     const loss_pass *l = ctx;
     ems_graph *g = l->g;
-    for (size_t i = turn * ROWS; i < least((turn + 1) * ROWS, g->M); i++) {
-        const unsigned target = target_of(g, l->b, i);
+    const ems_rows *r = &g->turn[turn];
+    for (size_t i = 0; i < r->count; i++) {
+        const unsigned target = target_of(g, l->b, r->sequence,
+                                          r->position + i);
         const double weight = weight_of(target) / l->total;
-        float *const row = g->logits + i * g->ld;
-        g->row_loss[i] = 0;
+        float *const row = g->logits + (r->row + i) * g->ld;
+        double *const loss = &g->row_loss[r->row + i];
+        *loss = 0;
         if (target != EMS_PAD)
-            g->row_loss[i] = g->ops->cross_entropy(row, g->V, target,
-                                                   (float)weight, l->keep);
+            *loss = g->ops->cross_entropy(row, g->V, target, (float)weight,
+                                          l->keep);
         else if (!l->keep)
             memset(row, 0, g->V * sizeof *row);
     }
@@ -474,7 +480,7 @@ static double loss(ems_graph *g, const ems_batch *b, int keep)
         l.total = ems_graph_weight(g, b);
     if (!(l.total > 0))
         l.total = 1;
-    ems_pool_for(g->pool, (g->M + ROWS - 1) / ROWS, loss_rows, &l);
+    ems_rows_each(g, loss_rows, &l);
     double sum = 0;
     for (size_t i = 0; i < g->M; i++)
         sum += g->row_loss[i];
@@ -529,20 +535,26 @@ static size_t rank_of(const float *logits, size_t n, size_t target)
     return above;
 }
 
+static void score_row(ems_score_sums *s, const ems_graph *g, size_t row,
+                      unsigned target)
+{
+    const size_t rank = rank_of(g->logits + row * g->ld, g->V, target);
+    s->nll += g->row_loss[row] / weight_of(target);
+    s->count++;
+    s->top1 += rank < 1;
+    s->top5 += rank < 5;
+}
+
 ems_score_sums ems_graph_score(ems_graph *g, const ems_batch *b)
 {
     ems_score_sums s = {0};
     loss_pass l = {g, b, 1, 1};
-    ems_pool_for(g->pool, (g->M + ROWS - 1) / ROWS, loss_rows, &l);
-    for (size_t i = 0; i < g->M; i++) {
-        const unsigned target = target_of(g, b, i);
-        if (target == EMS_PAD)
-            continue;
-        const size_t rank = rank_of(g->logits + i * g->ld, g->V, target);
-        s.nll += g->row_loss[i] / weight_of(target);
-        s.count++;
-        s.top1 += rank < 1;
-        s.top5 += rank < 5;
-    }
+    ems_rows_each(g, loss_rows, &l);
+    for (size_t n = 0; n < g->o.batch; n++)
+        for (size_t i = g->begin[n]; i < g->begin[n + 1]; i++) {
+            const unsigned target = target_of(g, b, n, i - g->begin[n]);
+            if (target != EMS_PAD)
+                score_row(&s, g, i, target);
+        }
     return s;
 }

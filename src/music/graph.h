@@ -2,7 +2,8 @@
  * EMSYNC's model exactly (thesis 2602.07063; docs/MODEL.md).
  *
  * A sequence is N = tokens + 2 positions: valence, arousal, then the tokens,
- * the first of which is the instrument-count token. All memory is one arena
+ * the first of which is the instrument-count token; what follows its last
+ * target costs nothing. All memory is one arena
  * made by ems_graph_new; a step allocates nothing. Results do not depend on
  * the number of threads. */
 #ifndef EMS_GRAPH_H
@@ -20,6 +21,8 @@ typedef struct ems_graph_options {
     ems_precision precision; /* EMS_F32 or EMS_BF16, of the projections */
     double dropout;          /* 0..0.9 */
     int forward_only;        /* nonzero: no memory for gradients */
+    int all_rows;            /* nonzero: rows after a sequence's last target
+                                are computed, too */
 } ems_graph_options;
 
 typedef struct ems_batch {
@@ -64,7 +67,9 @@ double ems_graph_backward(ems_graph *g, const ems_params *p,
                           const ems_batch *b, ems_params *grads);
 /* After forward, instead of backward. */
 ems_score_sums ems_graph_score(ems_graph *g, const ems_batch *b);
-/* [batch, tokens + 2, *stride]; vocab_size of each row are logits. */
+/* Rows of *stride floats, the first vocab_size of each are logits. Sequence
+ * after sequence, tokens + 2 rows each; without all_rows a sequence has none
+ * after its last target. */
 const float *ems_graph_logits(const ems_graph *g, size_t *stride);
 void ems_graph_free(ems_graph *g);
 #endif

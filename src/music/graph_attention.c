@@ -101,6 +101,7 @@ typedef struct head {
     size_t stride;
     void *work;
     size_t slot;
+    size_t n;              /* rows of its sequence */
     size_t at;             /* floats from the start of q, k, v, o */
     float *prob;
     const float *mask;     /* NULL: no padding */
@@ -116,9 +117,11 @@ static head head_begin(const pass *p, size_t index)
     h.second = h.first + packed_floats(g);
     h.scores = h.second + packed_floats(g) + reach(g);
     h.ds = h.scores + g->block_rows * h.stride + reach(g);
-    h.at = sequence * g->N * g->C + index % g->H * g->D;
+    const size_t first = g->begin[sequence];
+    h.n = g->begin[sequence + 1] - first;
+    h.at = first * g->C + index % g->H * g->D;
     h.prob = p->s->prob + index * g->prob_floats;
-    h.mask = g->masked[sequence] ? g->mask + sequence * g->N : NULL;
+    h.mask = g->masked[sequence] ? g->mask + first : NULL;
     return h;
 }
 
@@ -130,6 +133,14 @@ static void head_end(const head *h)
 static void multiply(const head *h, const ems_gemm *g)
 {
     ems_gemm_one(h->g->level, g, h->work);
+}
+
+/* A group as far as the sequence goes; it may be empty. */
+static ems_att_group group_of(const head *h, size_t i)
+{
+    ems_att_group x = h->g->group[i];
+    x.to = least(x.to, h->n);
+    return x;
 }
 
 /* A block of queries: their scores, or the gradients of these. */
@@ -201,16 +212,16 @@ static void head_forward(void *ctx, size_t index)
     const ems_graph *g = p->g;
     head h = head_begin(p, index);
     h.keys = ems_gemm_pack(g->level, h.first, p->s->k + h.at, 1, g->C, g->D,
-                           g->N, 0);
+                           h.n, 0);
     h.values = ems_gemm_pack(g->level, h.second, p->s->v + h.at, g->C, 1,
-                             g->N, g->D, 0);
+                             h.n, g->D, 0);
     for (size_t i = 0; i < g->groups; i++) {
-        const ems_att_group *x = &g->group[i];
-        for (size_t from = x->from; from < x->to; from += g->block_rows) {
+        const ems_att_group x = group_of(&h, i);
+        for (size_t from = x.from; from < x.to; from += g->block_rows) {
             const block b = block_of(&h, from,
-                                     least(from + g->block_rows, x->to));
-            block_forward(&b, h.prob + x->at + (from - x->from) * x->stride,
-                          x->stride);
+                                     least(from + g->block_rows, x.to));
+            block_forward(&b, h.prob + x.at + (from - x.from) * x.stride,
+                          x.stride);
         }
     }
     head_end(&h);
@@ -299,7 +310,7 @@ static void group_sums(const head *h, const ems_att_group *x, float *drel)
 {
     const ems_graph *g = h->g;
     const ems_layer_state *s = h->p->s;
-    const int add = x->to != g->N; /* groups come last to first */
+    const int add = x->to != h->n; /* groups come last to first */
     for (size_t from = x->from; from < x->to; from += g->block_rows) {
         const size_t to = least(from + g->block_rows, x->to);
         const size_t low = from == x->from ? 0 : from, n = to - low;
@@ -323,19 +334,19 @@ static void head_back(void *ctx, size_t index)
     const ems_graph *g = p->g;
     head h = head_begin(p, index);
     h.values = ems_gemm_pack(g->level, h.first, p->s->v + h.at, 1, g->C,
-                             g->D, g->N, 0);
-    h.keys = ems_gemm_pack(g->level, h.second, p->s->k + h.at, g->C, 1, g->N,
+                             g->D, h.n, 0);
+    h.keys = ems_gemm_pack(g->level, h.second, p->s->k + h.at, g->C, 1, h.n,
                            g->D, 0);
     for (size_t i = g->groups; i-- > 0;) {
-        const ems_att_group *x = &g->group[i];
-        for (size_t from = x->from; from < x->to; from += g->block_rows) {
-            const size_t row = from - x->from;
+        const ems_att_group x = group_of(&h, i);
+        for (size_t from = x.from; from < x.to; from += g->block_rows) {
+            const size_t row = from - x.from;
             const block b = block_of(&h, from,
-                                     least(from + g->block_rows, x->to));
-            block_back(&b, h.prob + x->at + row * x->stride, x->stride,
+                                     least(from + g->block_rows, x.to));
+            block_back(&b, h.prob + x.at + row * x.stride, x.stride,
                        h.ds + row * h.stride);
         }
-        group_sums(&h, x, g->drel + index * g->wide * g->D);
+        group_sums(&h, &x, g->drel + index * g->wide * g->D);
     }
     head_end(&h);
 }
@@ -353,12 +364,16 @@ static void sum_rel_row(void *ctx, size_t index)
     const size_t have = (size_t)g->o.shape.context_len, D = g->D;
     float *const out = s->out + index * D;
     memset(out, 0, D * sizeof *out);
-    if (have - index > g->N)
-        return; /* a distance that does not occur */
-    const float *x = g->drel + (g->wide - (have - index)) * D;
-    for (size_t n = g->o.batch * g->H; n-- > 0; x += g->wide * D)
-        for (size_t d = 0; d < D; d++)
-            out[d] += x[d];
+    const size_t distance = have - 1 - index;
+    if (distance >= g->N)
+        return;
+    const float *x = g->drel + (g->wide - 1 - distance) * D;
+    for (size_t n = g->o.batch * g->H; n-- > 0; x += g->wide * D) {
+        const size_t sequence = g->o.batch - 1 - n / g->H;
+        if (distance < g->begin[sequence + 1] - g->begin[sequence])
+            for (size_t d = 0; d < D; d++)
+                out[d] += x[d];
+    }
 }
 
 void ems_attention_back(ems_graph *g, const ems_layer_state *s,

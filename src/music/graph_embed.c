@@ -6,8 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { ROWS = 64, STRIP = 64 };
-#define MASKED -1e30f
+enum { STRIP = 64 }; /* columns of one turn of a parallel loop */
 
 typedef struct condition { /* one of the two MLPs, 1 -> C/2 -> C, and null */
     const float *w1, *b1, *w2, *b2, *null;
@@ -67,16 +66,12 @@ static void conditions_forward(ems_graph *g, const ems_params *p,
 }
 
 /* Seconds of a position; the conditions take those of the first token. */
-static float seconds_at(const ems_graph *g, const ems_batch *b, size_t row)
+static float seconds_at(const ems_graph *g, const ems_batch *b,
+                        size_t sequence, size_t position)
 {
-    const size_t n = row % g->N;
-    return b->seconds[row / g->N * g->o.tokens +
-                      (n < EMS_CONDITIONS ? 0 : n - EMS_CONDITIONS)];
-}
-
-static unsigned token_at(const ems_graph *g, const ems_batch *b, size_t row)
-{
-    return b->tokens[row / g->N * g->o.tokens + row % g->N - EMS_CONDITIONS];
+    return b->seconds[sequence * g->o.tokens +
+                      (position < EMS_CONDITIONS ? 0 : position -
+                                                       EMS_CONDITIONS)];
 }
 
 typedef struct embed_pass {
@@ -91,65 +86,58 @@ static void offset_rows(void *ctx, size_t turn)
 {
     const embed_pass *e = ctx;
     ems_graph *g = e->g;
-    const size_t end = (turn + 1) * ROWS < g->M ? (turn + 1) * ROWS : g->M;
-    for (size_t i = turn * ROWS; i < end; i++) {
-        g->offset[i] = (float)EMS_OFFSET_REACH - seconds_at(g, e->b, i);
-        expand(g->offset_hidden + i * (g->C / 4), g->offset[i], e->p->off1_w,
-               e->p->off1_b, g->C / 4);
+    const ems_rows *r = &g->turn[turn];
+    for (size_t i = 0; i < r->count; i++) {
+        const size_t row = r->row + i;
+        g->offset[row] = (float)EMS_OFFSET_REACH -
+                         seconds_at(g, e->b, r->sequence, r->position + i);
+        expand(g->offset_hidden + row * (g->C / 4), g->offset[row],
+               e->p->off1_w, e->p->off1_b, g->C / 4);
     }
 }
 
-/* x0 holds the offset's half already. */
-static void embed_row(const embed_pass *e, size_t row)
+/* x holds the offset's half already. */
+static void embed_row(const embed_pass *e, float *x, size_t sequence,
+                      size_t position)
 {
-    ems_graph *g = e->g;
-    const size_t C = g->C, half = C / 2, n = row % g->N;
-    const float *pos = e->p->pos + n * half;
-    float *const x = g->x0 + row * C;
-    memcpy(x, pos, half * sizeof *x);
-    if (n < EMS_CONDITIONS) {
-        const float *c = g->cond + (n * g->o.batch + row / g->N) * C;
+    const ems_graph *g = e->g;
+    const size_t C = g->C, half = C / 2;
+    memcpy(x, e->p->pos + position * half, half * sizeof *x);
+    if (position < EMS_CONDITIONS) {
+        const float *c = g->cond + (position * g->o.batch + sequence) * C;
         for (size_t j = 0; j < C; j++)
             x[j] += c[j];
     } else {
-        const float *w = e->p->emb + token_at(g, e->b, row) * C;
+        const float *w = e->p->emb +
+                         ems_token_at(g, e->b, sequence, position) * C;
         const float scale = sqrtf((float)C);
         for (size_t j = 0; j < C; j++)
             x[j] += w[j] * scale;
     }
-    g->ops->drop(x, C, row * C, e->drop);
 }
 
 static void embed_rows(void *ctx, size_t turn)
 {
     const embed_pass *e = ctx;
-    const size_t end = (turn + 1) * ROWS;
-    for (size_t i = turn * ROWS; i < end && i < e->g->M; i++)
-        embed_row(e, i);
-}
-
-static void find_padding(ems_graph *g, const ems_batch *b)
-{
-    memset(g->masked, 0, g->o.batch);
-    for (size_t i = 0; i < g->M; i++) {
-        const int pad = i % g->N >= EMS_CONDITIONS &&
-                        token_at(g, b, i) == EMS_PAD;
-        g->mask[i] = pad ? MASKED : 0;
-        g->masked[i / g->N] |= (unsigned char)pad;
-    }
+    ems_graph *g = e->g;
+    const ems_rows *r = &g->turn[turn];
+    float *const x = g->x0 + r->row * g->C;
+    for (size_t i = 0; i < r->count; i++)
+        embed_row(e, x + i * g->C, r->sequence, r->position + i);
+    g->ops->drop(x, r->count * g->C, ems_rows_number(g, r) * g->C, e->drop);
 }
 
 void ems_embed(ems_graph *g, const ems_params *p, const ems_batch *b)
 {
-    const size_t turns = (g->M + ROWS - 1) / ROWS, quarter = g->C / 4;
+    const size_t quarter = g->C / 4;
     embed_pass e = {g, p, b, NULL, ems_graph_drop(g, 0)};
-    find_padding(g, b);
     for (int i = 0; i < EMS_CONDITIONS; i++)
         conditions_forward(g, p, b, i);
-    ems_pool_for(g->pool, turns, offset_rows, &e);
+    ems_rows_each(g, offset_rows, &e);
     const ems_matrix hidden = {g->offset_hidden, g->M, quarter, quarter};
-    ems_linear(g, g->x0 + g->C / 2, g->C, hidden, p->off2_w, p->off2_b, g->C / 2, 0);
-    ems_pool_for(g->pool, turns, embed_rows, &e);
+    ems_linear(g, g->x0 + g->C / 2, g->C, hidden, p->off2_w, p->off2_b,
+               g->C / 2, 0);
+    ems_rows_each(g, embed_rows, &e);
 }
 
 /* ---- Backwards ---------------------------------------------------------- */
@@ -158,9 +146,26 @@ static void drop_rows(void *ctx, size_t turn)
 {
     const embed_pass *e = ctx;
     ems_graph *g = e->g;
-    const size_t end = (turn + 1) * ROWS < g->M ? (turn + 1) * ROWS : g->M;
-    const size_t at = turn * ROWS * g->C;
-    g->ops->drop(g->dx + at, end * g->C - at, at, e->drop);
+    const ems_rows *r = &g->turn[turn];
+    g->ops->drop(g->dx + r->row * g->C, r->count * g->C,
+                 ems_rows_number(g, r) * g->C, e->drop);
+}
+
+/* Columns [from, to) of what one row gives to the tables. */
+static void table_row(const embed_pass *e, const float *dx, size_t sequence,
+                      size_t position, size_t from, size_t to)
+{
+    const ems_graph *g = e->g;
+    const size_t C = g->C, half = C / 2;
+    const float scale = sqrtf((float)C);
+    for (size_t j = from; j < to && j < half; j++)
+        e->d->pos[position * half + j] += dx[j];
+    if (position < EMS_CONDITIONS)
+        return;
+    const unsigned token = ems_token_at(g, e->b, sequence, position);
+    float *const w = e->d->emb + token * C;
+    for (size_t j = from; j < to && token != EMS_PAD; j++)
+        w[j] += dx[j] * scale;
 }
 
 /* Token embeddings and positions, columns [turn * STRIP, + STRIP): every sum
@@ -169,20 +174,11 @@ static void table_strip(void *ctx, size_t turn)
 {
     const embed_pass *e = ctx;
     const ems_graph *g = e->g;
-    const size_t C = g->C, half = C / 2, from = turn * STRIP;
-    const size_t to = from + STRIP < C ? from + STRIP : C;
-    const float scale = sqrtf((float)C);
-    for (size_t i = 0; i < g->M; i++) {
-        const float *dx = g->dx + i * C;
-        const size_t n = i % g->N;
-        for (size_t j = from; j < to && j < half; j++)
-            e->d->pos[n * half + j] += dx[j];
-        if (n < EMS_CONDITIONS || token_at(g, e->b, i) == EMS_PAD)
-            continue;
-        float *const w = e->d->emb + token_at(g, e->b, i) * C;
-        for (size_t j = from; j < to; j++)
-            w[j] += dx[j] * scale;
-    }
+    const size_t from = turn * STRIP;
+    const size_t to = from + STRIP < g->C ? from + STRIP : g->C;
+    for (size_t s = 0; s < g->o.batch; s++)
+        for (size_t i = g->begin[s]; i < g->begin[s + 1]; i++)
+            table_row(e, g->dx + i * g->C, s, i - g->begin[s], from, to);
 }
 
 /* dw1 and db1 of out = relu(x w1 + b1) from d out (gated). */
@@ -203,9 +199,11 @@ static void condition_back(ems_graph *g, const ems_params *p,
     const size_t B = g->o.batch, C = g->C, half = C / 2;
     const condition c = condition_of(p, grads, i);
     const float *hidden = g->cond_hidden + (size_t)i * B * half;
+    memset(g->dcond, 0, B * C * sizeof *g->dcond);
     for (size_t n = 0; n < B; n++)
-        memcpy(g->dcond + n * C, g->dx + (n * g->N + (size_t)i) * C,
-               C * sizeof *g->dcond);
+        if (g->begin[n] < g->begin[n + 1])
+            memcpy(g->dcond + n * C, g->dx + (g->begin[n] + (size_t)i) * C,
+                   C * sizeof *g->dcond);
     for (size_t n = 0; n < B; n++)
         if (isnan(value_of(b, n, i)))
             for (size_t j = 0; j < C; j++) {
@@ -226,7 +224,7 @@ void ems_embed_back(ems_graph *g, const ems_params *p, const ems_batch *b,
     const size_t C = g->C, quarter = C / 4;
     embed_pass e = {g, p, b, grads, ems_graph_drop(g, 0)};
     if (e.drop.threshold)
-        ems_pool_for(g->pool, (g->M + ROWS - 1) / ROWS, drop_rows, &e);
+        ems_rows_each(g, drop_rows, &e);
     ems_pool_for(g->pool, (C + STRIP - 1) / STRIP, table_strip, &e);
     for (int i = 0; i < EMS_CONDITIONS; i++)
         condition_back(g, p, b, grads, i);

@@ -26,13 +26,23 @@ typedef struct ems_att_group {
     size_t from, to, stride, at; /* at: floats from the head's start */
 } ems_att_group;
 
+/* Rows that are worked on in one turn of a loop: of one sequence. */
+typedef struct ems_rows {
+    size_t row, count;         /* [row, row + count) of all rows */
+    size_t sequence, position; /* of the first */
+} ems_rows;
+
 struct ems_graph {
     ems_graph_options o;
     ems_cpu_level level;
     ems_pool *pool;
     ems_gemm_pool *gemm;
     const ems_ops *ops;
-    size_t C, H, D, F, V, N, M; /* M = batch * N rows */
+    size_t C, H, D, F, V, N;
+    size_t M;                   /* rows of this batch, at most batch * N */
+    size_t *begin;              /* [B+1]: first row of each sequence */
+    ems_rows *turn;             /* all rows, in order */
+    size_t turns;
     size_t wide;                /* N rounded up to EMS_ATT_UNIT */
     size_t ld;                  /* of the logits */
     size_t block_rows, groups, prob_floats; /* of one head */
@@ -47,7 +57,7 @@ struct ems_graph {
     float *x0, *logits;
     float *offset, *offset_hidden;       /* [M], [M,C/4] */
     float *cond, *cond_hidden;           /* [2,B,C], [2,B,C/2] */
-    float *mask;                         /* [B,N]: 0, or very low at PAD */
+    float *mask;                         /* [M]: 0, or very low at PAD */
     unsigned char *masked;               /* [B]: whether there is any PAD */
     double *row_loss;                    /* [M] */
     float *t;                            /* [M,C] */
@@ -59,6 +69,26 @@ struct ems_graph {
     float *dx, *dh, *dq, *dk, *dv, *df, *drel, *dcond, *dhidden;
     char *base;                          /* of the arena */
 };
+
+/* begin, turn and mask (graph_rows.c): memory; of a batch; a loop. */
+void ems_rows_place(ems_graph *g, ems_arena *a);
+void ems_rows_find(ems_graph *g, const ems_batch *b);
+void ems_rows_each(ems_graph *g, void (*fn)(void *ctx, size_t turn),
+                   void *ctx);
+
+/* The token at a position after the conditions. */
+static inline unsigned ems_token_at(const ems_graph *g, const ems_batch *b,
+                                    size_t sequence, size_t position)
+{
+    return b->tokens[sequence * g->o.tokens + position - EMS_CONDITIONS];
+}
+
+/* The number of a turn's first row among all rows of full sequences, by
+ * which dropout goes. */
+static inline size_t ems_rows_number(const ems_graph *g, const ems_rows *r)
+{
+    return r->sequence * g->N + r->position;
+}
 
 /* Rows of a row-major matrix. */
 typedef struct ems_matrix {
@@ -80,7 +110,7 @@ void ems_linear_dw(ems_graph *g, float *dw, float *db, ems_matrix dy,
  * conditions, 16 and above the layers. */
 ems_drop ems_graph_drop(const ems_graph *g, unsigned site);
 
-/* x0, mask and masked from the batch; and the gradients from dx. */
+/* x0 from the batch; and the gradients from dx. */
 void ems_embed(ems_graph *g, const ems_params *p, const ems_batch *b);
 void ems_embed_back(ems_graph *g, const ems_params *p, const ems_batch *b,
                     ems_params *grads);

@@ -308,6 +308,56 @@ static void forward_only_is_the_same(void **state)
     rig_free(b);
 }
 
+static rig *rig_of_rows(int all_rows)
+{
+    rig *r = rig_new(ems_cpu_best(), 2, 0.1, 0);
+    const ems_graph_options o = {.shape = SHAPE, .batch = B, .tokens = T,
+                                 .dropout = 0.1, .all_rows = all_rows};
+    ems_graph_free(r->graph);
+    r->graph = ems_graph_new(&o, ems_cpu_best(), r->pool, NULL);
+    assert_non_null(r->graph);
+    for (size_t i = 31; i < T; i++) /* sequence 0 has 31 targets */
+        r->targets[i] = r->tokens[i] = EMS_PAD;
+    return r;
+}
+
+/* What comes after the last target changes nothing, with or without it. */
+static void padding_costs_nothing(void **state)
+{
+    (void)state;
+    rig *a = rig_of_rows(1), *b = rig_of_rows(0);
+    for (int empty = 0; empty < 2; empty++) {
+        for (size_t i = 0; empty && i < T; i++) /* the other one has none */
+            a->targets[T + i] = b->targets[T + i] = EMS_PAD;
+        ems_graph_forward(a->graph, &a->p, &a->batch, 3);
+        ems_graph_forward(b->graph, &b->p, &b->batch, 3);
+        const ems_score_sums s = ems_graph_score(b->graph, &b->batch);
+        assert_true(s.count == 31 + (empty ? 0 : T - 8));
+        const double all = ems_graph_backward(a->graph, &a->p, &a->batch,
+                                              &a->d);
+        const double some = ems_graph_backward(b->graph, &b->p, &b->batch,
+                                               &b->d);
+        assert_true(fabs(all - some) < 1e-6);
+        const double most = length(a->grads, a->p.count);
+        for (size_t i = 0; i < a->p.count; i++)
+            assert_true(fabs((double)a->grads[i] - (double)b->grads[i]) <
+                        1e-6 * most);
+    }
+    rig_free(a);
+    rig_free(b);
+}
+
+static void no_targets_no_gradient(void **state)
+{
+    (void)state;
+    rig *r = rig_new(ems_cpu_best(), 2, 0.1, 0);
+    memset(r->targets, 0, sizeof r->targets);
+    ems_graph_forward(r->graph, &r->p, &r->batch, 3);
+    assert_true(ems_graph_backward(r->graph, &r->p, &r->batch, &r->d) == 0);
+    assert_true(length(r->grads, r->p.count) == 0);
+    rig_free(r);
+}
+
 static void score_counts_targets(void **state)
 {
     (void)state;
@@ -394,6 +444,8 @@ int main(void)
         cmocka_unit_test(nothing_sees_the_future),
         cmocka_unit_test(padding_is_not_seen),
         cmocka_unit_test(forward_only_is_the_same),
+        cmocka_unit_test(padding_costs_nothing),
+        cmocka_unit_test(no_targets_no_gradient),
         cmocka_unit_test(score_counts_targets),
         cmocka_unit_test(bf16_is_near),
         cmocka_unit_test(options_are_checked),
