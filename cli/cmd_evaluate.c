@@ -25,10 +25,11 @@ static void number(double x, int width)
         printf("%*s", width, "-");
 }
 
-static void print_music(const ems_evaluation *e)
+static void print_music(const settings *s, const ems_evaluation *e)
 {
-    printf("\n%-22s%10s%10s%10s%10s%10s\n", "music", "composed", "sd", "real",
-           "sd", "overlap");
+    printf("\n%-22s%10s%10s%10s%10s%10s\n", "music",
+           s->options.folder ? "folder" : "composed", "sd", "real", "sd",
+           "overlap");
     for (size_t i = 0; i < e->measures; i++) {
         const ems_measure *m = &e->measure[i];
         printf("  %-20s", m->name);
@@ -110,7 +111,7 @@ static void print_people(const settings *s, const ems_evaluation *e)
     if (e->parts & EMS_EVALUATE_NLL)
         print_held_out(e);
     if (e->parts & EMS_EVALUATE_MUSIC)
-        print_music(e);
+        print_music(s, e);
     if (e->parts & EMS_EVALUATE_EMOTION)
         print_emotion(e);
     if (e->parts & EMS_EVALUATE_BOUNDARIES)

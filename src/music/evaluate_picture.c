@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { WIDTH = 1180, HEIGHT = 660, SIDE = 470, ROW = 26 };
+enum { WIDTH = 1240, HEIGHT = 670, SIDE = 470, ROW = 26, COLUMN = 66 };
 #define INK "#333"
 #define PALE "#e4e4e4"
 #define ASKED "#999"
@@ -53,7 +53,7 @@ static void draw_span(ems_svg *s, double mean, double deviation, double low,
 static void draw_measure(ems_svg *s, const ems_measure *m, double left,
                          double width, double y)
 {
-    char text[64];
+    char text[32];
     const double da = isfinite(m->deviation) ? m->deviation : 0;
     const double db = isfinite(m->real_deviation) ? m->real_deviation : 0;
     double low = m->mean - da, high = m->mean + da;
@@ -67,30 +67,34 @@ static void draw_measure(ems_svg *s, const ems_measure *m, double left,
     draw_span(s, m->real_mean, m->real_deviation, low, unit, left, y + 4,
               REAL);
     draw_span(s, m->mean, m->deviation, low, unit, left, y - 4, COMPOSED);
-    if (isfinite(m->overlap))
-        snprintf(text, sizeof text, "%.3g | %.3g   %.2f", m->mean,
-                 m->real_mean, m->overlap);
-    else
-        snprintf(text, sizeof text, "%.3g", m->mean);
-    ems_svg_text(s, left + width + 10, y + 4, 12, EMS_SVG_START, INK, text);
+    const double columns[3] = {m->mean, m->real_mean, m->overlap};
+    for (int i = 0; i < 3; i++) {
+        snprintf(text, sizeof text, i < 2 ? "%.3g" : "%.2f", columns[i]);
+        ems_svg_text(s, left + width + COLUMN * (i + 1), y + 4, 12,
+                     EMS_SVG_END, INK, isfinite(columns[i]) ? text : "-");
+    }
 }
 
 static void draw_measures(ems_svg *s, const ems_evaluation *e)
 {
     const double left = SIDE + 240, width = 260;
     ems_svg_text(s, left + width / 2, 30, 14, EMS_SVG_MIDDLE, "#222",
-                 "Music: composed and real, mean and deviation; overlap");
+                 "Music: mean and deviation");
     ems_svg_circle(s, left, 44, 4, COMPOSED, 1);
     ems_svg_text(s, left + 8, 48, 12, EMS_SVG_START, INK, "composed");
     ems_svg_circle(s, left + 90, 44, 4, REAL, 1);
     ems_svg_text(s, left + 98, 48, 12, EMS_SVG_START, INK, "real, held out");
+    static const char *const head[3] = {"composed", "real", "overlap"};
+    for (int i = 0; i < 3; i++)
+        ems_svg_text(s, left + width + COLUMN * (i + 1), 48, 12, EMS_SVG_END,
+                     "#777", head[i]);
     for (size_t i = 0; i < e->measures; i++)
         draw_measure(s, &e->measure[i], left, width, 72 + ROW * (double)i);
 }
 
 static void draw_boundaries(ems_svg *s, const ems_evaluation *e)
 {
-    const double left = 60, top = SIDE + 90, width = 130;
+    const double left = 60, top = SIDE + 106, width = 130;
     ems_svg_text(s, left, top - 12, 14, EMS_SVG_START, "#222",
                  "Boundaries met by a chord within 1 s (dark: 100 ms)");
     for (int i = 0; i < EMS_EVALUATE_WAYS; i++) {
@@ -115,18 +119,20 @@ static void draw_words(ems_svg *s, const ems_evaluation *e)
     double y = 72 + ROW * (EMS_EVALUATE_MEASURES - 1) + 10;
     char text[256];
     if (e->parts & EMS_EVALUATE_NLL) {
-        snprintf(text, sizeof text, "Held-out NLL: offsets given %.4f,"
-                 " withheld %.4f, another's %.4f; top-1 %.3f, top-5 %.3f",
-                 e->nll[0].nll, e->nll[1].nll, e->nll[2].nll, e->nll[0].top1,
+        snprintf(text, sizeof text, "Held-out music: %.4f nats a token, top-1"
+                 " %.3f, top-5 %.3f", e->nll[0].nll, e->nll[0].top1,
                  e->nll[0].top5);
-        ems_svg_text(s, SIDE + 90, y, 13, EMS_SVG_START, INK, text);
-        y += 20;
+        ems_svg_text(s, SIDE + 130, y, 13, EMS_SVG_START, INK, text);
+        snprintf(text, sizeof text, "without offsets %.4f, with another"
+                 " excerpt's %.4f", e->nll[1].nll, e->nll[2].nll);
+        ems_svg_text(s, SIDE + 130, y + 20, 13, EMS_SVG_START, INK, text);
+        y += 40;
     }
     if (e->parts & EMS_EVALUATE_NOVELTY) {
         snprintf(text, sizeof text, "Longest passage shared with the training"
                  " music: %.1f bars (limit %g), mean %.2f", e->longest.bars,
                  EMS_NOVELTY_BARS, e->shared_bars);
-        ems_svg_text(s, SIDE + 90, y, 13, EMS_SVG_START, INK, text);
+        ems_svg_text(s, SIDE + 130, y, 13, EMS_SVG_START, INK, text);
     }
 }
 
