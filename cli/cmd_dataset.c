@@ -83,6 +83,9 @@ static const cli_option options[] = {
              "CSV with source and any of licence, weight"), .unset = "none"},
     {CLI_ROW(CLI_INPUT, options.exclude, "exclude", "FILE",
              "titles to leave out, one a line"), .unset = "none"},
+    CLI_SWITCH(options.free_timing, 1, "free-timing",
+               "leave notes where they are, for performances; else beats are"
+               " whole token steps and notes lie on their twelfths"),
     CLI_NUMBER(options.held_out, 0, 0.9, "held-out", "X",
                "share of the songs kept for validation"),
     CLI_TITLE("Report"),

@@ -473,6 +473,9 @@ typedef struct ems_dataset_options {
     int no_critic, no_lyrics; /* nonzero: do not ask them */
     double spread;         /* stretch: this share of the time fills -1..1 in
                               valence and arousal; 0: the critic's scale */
+    int free_timing;       /* nonzero: notes stay where they are; else every
+                              beat is a whole number of token steps and notes
+                              lie on its twelfths */
     const char *sources;   /* CSV: source, licence, weight; or NULL */
     const char *exclude;   /* titles to leave out, one a line; or NULL */
     double held_out;       /* share of the songs kept for validation; 0.05 */

@@ -360,6 +360,7 @@ static int load_sayers(builder *b, ems_error *err)
         return (int)err->code;
     if (!o->no_lyrics && open_text(b, err) < 0)
         return (int)err->code;
+    b->known.free_timing = o->free_timing;
     b->known.critic = b->critic;
     b->known.features = b->features;
     b->known.emotions = b->emotions;

@@ -78,6 +78,7 @@ typedef struct ems_build {
 /* ---- Reading one file ------------------------------------------------------ */
 
 typedef struct ems_knowledge { /* shared by all files; NULL: not there */
+    int free_timing;
     const ems_critic *critic;
     const ems_features *features;
     const ems_emotions *emotions;

@@ -322,6 +322,8 @@ void ems_read_file(void *readings, size_t i)
         r->skip = skip_of(code, EMS_SKIP_UNREADABLE, r);
     } else {
         r->warnings = m.warnings;
+        if (!r->known->free_timing)
+            ems_midi_to_grid(&m);
         r->skip = midi_to_piece(r, &m, &bytes);
         ems_midi_clear(&m);
     }

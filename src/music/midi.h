@@ -59,6 +59,7 @@ typedef struct ems_midi {
     int type;
     uint32_t tracks;       /* read, not declared */
     uint32_t division;     /* ticks per quarter note */
+    int timecode;          /* nonzero: the file counts frames, not beats */
     ems_midi_note *notes;  /* ascending on, then channel, pitch, track */
     size_t note_count, note_capacity;
     ems_midi_tempo *tempos; /* at least one */
@@ -89,6 +90,13 @@ double ems_midi_time(const ems_midi *m, uint64_t tick);
  * memory (ems_free). A new metre begins a new bar. */
 int ems_midi_bars(const ems_midi *m, uint64_t **bars, size_t *count,
                   ems_error *err);
+
+/* Move everything to a clock that the 8 ms of the token grid divide: every
+ * quarter note becomes a multiple of 12 of them (the nearest by ratio: at most
+ * 10 % away from 52 to 208 beats a minute), every note begins and ends on a
+ * twelfth of a beat. Small timing goes, and so does the jitter of rounding.
+ * Files that count frames stay as they are. */
+void ems_midi_to_grid(ems_midi *m);
 
 /* The family that plays a program, as in LPD-5: piano 0-7, guitar 24-31, bass
  * 32-39, strings all other pitched ones; synth effects, ethnic, percussive

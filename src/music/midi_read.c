@@ -369,6 +369,7 @@ static int header(parser *p, ems_reader *file, double *smpte)
         return refuse(p, "a MIDI file of an unknown type");
     p->m->division = division;
     if (division & 0x8000) {
+        p->m->timecode = 1;
         const int fps = 256 - (division >> 8), ticks = division & 255;
         if (ticks == 0 || (fps != 24 && fps != 25 && fps != 29 && fps != 30))
             return refuse(p, "a division that no film has");
