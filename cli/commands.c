@@ -3,7 +3,7 @@
 const cli_command *const cli_commands[] = {
     &cli_score,         &cli_analyze,       &cli_plan,          &cli_cuts,
     &cli_compose,       &cli_roll,          &cli_render,        &cli_mux,
-    &cli_rate,          &cli_train_critic,
+    &cli_rate,          &cli_train_critic,  &cli_evaluate_critic,
     &cli_model_info,    &cli_model_check,   &cli_model_import,
     &cli_model_convert, &cli_model_index,   &cli_model_novelty,
     &cli_dataset_build, &cli_train_music,   &cli_train_text,

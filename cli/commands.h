@@ -104,5 +104,5 @@ extern const cli_command cli_score, cli_analyze, cli_plan, cli_cuts, cli_compose
     cli_evaluate_music, cli_roll, cli_model_convert, cli_model_index, cli_model_novelty,
     cli_dataset_build, cli_train_music, cli_bench_compose, cli_bench_train,
     cli_doctor, cli_text, cli_train_text, cli_evaluate_text, cli_bench_text,
-    cli_rate, cli_train_critic;
+    cli_rate, cli_train_critic, cli_evaluate_critic;
 #endif

@@ -425,6 +425,22 @@ EMS_API ems_critic_options ems_critic_defaults(void);
 EMS_API int ems_train_critic(const ems_critic_options *options,
                              const ems_run *run, ems_error *err);
 
+typedef struct ems_critic_axis { /* of valence or arousal */
+    size_t pieces;       /* labelled and heard */
+    double r, rho;       /* Pearson's and Spearman's correlation */
+    double in_order;     /* share of the pairs of a label above and one below 0
+                            that are heard in this order; NaN: no pair */
+    size_t signs, right; /* labels other than 0; heard with the same sign */
+} ems_critic_axis;
+
+/* Compare ratings of the MIDI files below `folder` with a table's (CSV: file,
+ * valence, arousal; empty: unknown). `window` > 0: rate so many seconds in
+ * the middle of each piece, alone; 0: the whole piece. `hop` does not count. */
+EMS_API int ems_critic_check(const char *folder, const char *labels,
+                             double window, const ems_rate_options *options,
+                             ems_critic_axis axis[2], const ems_run *run,
+                             ems_error *err);
+
 /* ---- Models, data, training ---------------------------------------------- */
 
 typedef struct ems_model_shape {
