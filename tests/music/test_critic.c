@@ -304,6 +304,33 @@ static void training_learns_and_repeats_itself(void **state)
     unlink(WEIGHTS "2");
 }
 
+static void ratings_are_compared_with_a_table(void **state)
+{
+    (void)state;
+    write_collection();
+    char text[512] = "file,valence,arousal\n", *end = text + strlen(text);
+    for (int i = 0; i < 8; i++)
+        end += sprintf(end, "S%d_%d.mid,%d,%s\n", i / 2, i, i % 2 ? 1 : -1,
+                       i < 4 ? "0.5" : i < 7 ? "-0.5" : "");
+    ems_error err;
+    const char *table = FOLDER "/labels.csv";
+    assert_int_equal(ems_file_write(table, text, strlen(text), &err), 0);
+    ems_rate_options o = ems_rate_defaults();
+    ems_critic_axis axis[2];
+    assert_int_equal(ems_critic_check(FOLDER "/midi", table, 0, &o, axis,
+                                      NULL, &err), 0);
+    assert_int_equal(axis[0].pieces, 8);
+    assert_int_equal(axis[1].pieces, 7);
+    assert_int_equal(axis[0].signs, 8);
+    assert_true(axis[0].in_order == 1 && axis[1].in_order == 1);
+    assert_true(axis[0].r > 0.8 && axis[1].rho > 0.7);
+    assert_int_equal(ems_critic_check(FOLDER "/annotations", table, 0, &o,
+                                      axis, NULL, &err), EMS_EFORMAT);
+    o.critic = EMS_SCRATCH "/none";
+    assert_int_equal(ems_critic_check(FOLDER "/midi", table, 8, &o, axis,
+                                      NULL, &err), EMS_EIO);
+}
+
 static void series_and_halves_follow_names(void **state)
 {
     (void)state;
@@ -349,6 +376,7 @@ int main(void)
         cmocka_unit_test(odd_weights_are_refused),
         cmocka_unit_test(running_out_of_memory_is_an_error),
         cmocka_unit_test(training_learns_and_repeats_itself),
+        cmocka_unit_test(ratings_are_compared_with_a_table),
         cmocka_unit_test(series_and_halves_follow_names),
     };
     return cmocka_run_group_tests(tests, open_shipped, close_shipped);
