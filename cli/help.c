@@ -71,8 +71,10 @@ void cli_print_usage(FILE *out, const cli_command *c)
                 o->repeats ? "..." : "");
     const cli_option *o;
     for (size_t i = 0; (o = cli_option_at(c, i)); i++)
-        if (o->required)
+        if (o->required && o->key)
             fprintf(out, " -%c %s", o->key, o->arg);
+        else if (o->required)
+            fprintf(out, " --%s %s", o->name, o->arg);
     fputs(" [options]\n", out);
 }
 
