@@ -6,7 +6,6 @@
 typedef struct settings {
     cli_common common;
     ems_rate_options options;
-    const char *labels;
     double window;
 } settings;
 
@@ -54,7 +53,7 @@ static int run(void *data, cli_ui *ui)
     settings *s = data;
     ems_error err;
     ems_critic_axis axis[2];
-    if (ems_critic_check(s->common.operands[0], s->labels, s->window,
+    if (ems_critic_check(s->common.operands[0], s->common.operands[1], s->window,
                          &s->options, axis, &ui->run, &err) < 0)
         return cli_fail(ui, &err);
     cli_ui_clear(ui);
@@ -67,12 +66,11 @@ static int run(void *data, cli_ui *ui)
 
 static const cli_operand operands[] = {
     {CLI_FOLDER, "FOLDER", "searched for .mid and .midi at any depth", 0, 0},
+    {CLI_INPUT, "LABELS", "CSV with file, valence, arousal", 0, 0},
     CLI_END,
 };
 
 static const cli_option options[] = {
-    {CLI_ROW(CLI_INPUT, labels, "labels", "FILE",
-             "CSV with file, valence, arousal"), .required = true},
     {CLI_ROW(CLI_INPUT, options.critic, "critic", "FILE",
              "weights of the critic, safetensors"),
      .unset = "the critic that ships"},
@@ -84,7 +82,7 @@ static const cli_option options[] = {
 };
 
 static const cli_example examples[] = {
-    {"emsync evaluate critic bands --labels bands/labels.csv",
+    {"emsync evaluate critic bands bands/labels.csv",
      "Does it hear what was meant?"},
     {NULL, NULL},
 };
