@@ -92,25 +92,40 @@ const cli_command cli_bench_compose = {
 
 /* ---- train -------------------------------------------------------------- */
 
+static void print_rate(const char *what, double rate, double peak)
+{
+    printf("%-26s %7.1f GFLOP/s %4.0f %%\n", what, rate * 1e-9,
+           100 * rate / peak);
+}
+
 static int run_train(void *data, cli_ui *ui)
 {
     const settings *s = data;
     const ems_bench_options *o = &s->options;
     ems_error err;
-    double speed = 0;
+    ems_train_speed speed;
     if (ems_bench_train(o, &speed, &ui->run, &err) < 0)
         return cli_fail(ui, &err);
     cli_ui_clear(ui);
     if (s->common.json) {
         cli_json j;
         cli_result_open(&j, NULL);
-        cli_json_real(&j, "tokens_per_second", speed);
+        cli_json_real(&j, "tokens_per_second", speed.tokens);
+        cli_json_real(&j, "products_gflops", speed.products * 1e-9);
+        cli_json_real(&j, "attention_gflops", speed.attention * 1e-9);
+        cli_json_real(&j, "step_gflops", speed.step * 1e-9);
+        cli_json_real(&j, "peak_gflops", speed.peak * 1e-9);
         json_shape(&j, o);
         cli_json_whole(&j, "batch", (uint64_t)o->batch);
         cli_result_close(&j);
     } else if (cli_talks(ui)) {
         print_model(o);
-        printf("%.1f tokens a second, %d sequences a step\n", speed, o->batch);
+        printf("%.1f tokens a second, %d sequences a step\n", speed.tokens,
+               o->batch);
+        print_rate("products with weights", speed.products, speed.peak);
+        print_rate("attention", speed.attention, speed.peak);
+        print_rate("whole step", speed.step, speed.peak);
+        print_rate("multiply-add in registers", speed.peak, speed.peak);
     }
     return CLI_DONE;
 }
@@ -135,6 +150,8 @@ static const cli_example train_examples[] = {
 const cli_command cli_bench_train = {
     .name = "bench train",
     .summary = "measure training, with random weights of any size",
+    .details = "Prints tokens per second, and the rate of the matrix products"
+               " beside what this machine's multiply-add units can do.",
     .options = train_options,
     .examples = train_examples,
     .settings = sizeof(settings),

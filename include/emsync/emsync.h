@@ -672,8 +672,18 @@ EMS_API ems_bench_options ems_bench_defaults(void);
 EMS_API int ems_bench_compose(const ems_bench_options *options,
                               double *tokens_per_second, double *bandwidth,
                               const ems_run *run, ems_error *err);
+typedef struct ems_train_speed { /* of the best step */
+    double tokens;     /* per second */
+    /* Multiplications and additions per second: of the whole step by its
+     * products, of the products with weights, of attention with its softmax
+     * (without what the mask hides), and of multiply-add in registers on all
+     * threads, which is the most there can be. */
+    double step, products, attention, peak;
+} ems_train_speed;
+
+/* Training steps with random weights and tokens. */
 EMS_API int ems_bench_train(const ems_bench_options *options,
-                            double *tokens_per_second, const ems_run *run,
+                            ems_train_speed *speed, const ems_run *run,
                             ems_error *err);
 
 /* One line per thing the program needs: `ok` and what was found, or what is

@@ -196,6 +196,18 @@ const float *ems_graph_logits(const ems_graph *g, size_t *stride)
     return g->logits;
 }
 
+ems_graph_work ems_graph_done(const ems_graph *g)
+{
+    const ems_gemm_work_done done = ems_gemm_done(g->gemm);
+    return (ems_graph_work){done.operations, done.seconds, g->attention,
+                            g->attention_seconds};
+}
+
+double ems_graph_peak(ems_graph *g)
+{
+    return ems_gemm_peak(g->gemm, g->flags);
+}
+
 /* ---- Linear layers: y = x W' + b, W [out,in] ---------------------------- */
 
 void ems_linear(ems_graph *g, float *y, size_t ldy, ems_matrix x,

@@ -71,5 +71,14 @@ ems_score_sums ems_graph_score(ems_graph *g, const ems_batch *b);
  * after sequence, tokens + 2 rows each; without all_rows a sequence has none
  * after its last target. */
 const float *ems_graph_logits(const ems_graph *g, size_t *stride);
+/* Multiplications and additions so far and the seconds they took: of the
+ * products with weights, and of attention with its softmax (what the mask
+ * hides is not counted). */
+typedef struct ems_graph_work {
+    double products, product_seconds, attention, attention_seconds;
+} ems_graph_work;
+ems_graph_work ems_graph_done(const ems_graph *g);
+/* What no product can exceed: ems_gemm_peak of this graph's precision. */
+double ems_graph_peak(ems_graph *g);
 void ems_graph_free(ems_graph *g);
 #endif

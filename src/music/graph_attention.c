@@ -11,6 +11,7 @@
  *
  * Seen so, a block's rows begin up to `reach` floats early, with keys j < 0:
  * that lies in the unused end of the row before. */
+#include "base/run.h"
 #include "music/graph_parts.h"
 
 #include <math.h>
@@ -238,13 +239,27 @@ static void rel_rows(ems_graph *g, const float *rel)
            rows * g->D * sizeof *rel);
 }
 
+/* Add to what ems_graph_done tells: `products` of query and key per head. */
+static void count(ems_graph *g, double products, double start)
+{
+    double pairs = 0;
+    for (size_t s = 0; s < g->o.batch; s++) {
+        const double n = (double)(g->begin[s + 1] - g->begin[s]);
+        pairs += n * (n + 1) / 2;
+    }
+    g->attention += products * 2 * pairs * (double)g->C;
+    g->attention_seconds += ems_now() - start;
+}
+
 void ems_attention(ems_graph *g, const ems_layer_state *s, const float *rel)
 {
+    const double start = ems_now();
     pass p = {.g = g, .s = s};
     rel_rows(g, rel);
     p.rel = ems_gemm_pack(g->level, g->rel_packed, g->rel, 1, g->D, g->D,
                           g->wide, 0);
     ems_pool_for(g->pool, g->o.batch * g->H, head_forward, &p);
+    count(g, 3, start);
 }
 
 /* ---- Backwards ---------------------------------------------------------- */
@@ -379,6 +394,7 @@ static void sum_rel_row(void *ctx, size_t index)
 void ems_attention_back(ems_graph *g, const ems_layer_state *s,
                         const float *rel, const float *grad, float *drel_out)
 {
+    const double start = ems_now();
     pass p = {.g = g, .s = s, .grad = grad};
     rel_rows(g, rel);
     p.rel = ems_gemm_pack(g->level, g->rel_rows, g->rel, g->D, 1, g->wide,
@@ -386,4 +402,5 @@ void ems_attention_back(ems_graph *g, const ems_layer_state *s,
     ems_pool_for(g->pool, g->o.batch * g->H, head_back, &p);
     rel_sum sum = {g, drel_out};
     ems_pool_for(g->pool, (size_t)g->o.shape.context_len, sum_rel_row, &sum);
+    count(g, 6, start);
 }

@@ -51,6 +51,7 @@ struct ems_graph {
     size_t first;               /* ems_batch.first */
     void (*done)(void *user, int layer);
     void *done_user;
+    double attention, attention_seconds; /* operations so far */
     int flags;                  /* EMS_GEMM_BF16 or 0 */
 
     ems_layer_state layer[EMS_MAX_LAYERS];

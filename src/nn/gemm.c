@@ -1,6 +1,7 @@
 #include "nn/gemm.h"
 
 #include "base/mem.h"
+#include "base/run.h"
 #include "nn/gemm_tmpl.h"
 
 #include <math.h>
@@ -56,7 +57,14 @@ static void ref_pack(float *data, const float *b, size_t b_row, size_t b_col,
             data[p * n + j] = ref_operand(b[p * b_row + j * b_col], flags);
 }
 
-const ems_gemm_kernel ems_gemm_ref = {1, 1, 1, ref_one, ref_pack};
+static double ref_spin(size_t turns, float *result)
+{
+    for (size_t i = 0; i < turns; i++)
+        *result = fmaf(*result, 0.75f, 0.75f);
+    return 2 * (double)turns;
+}
+
+const ems_gemm_kernel ems_gemm_ref = {1, 1, 1, ref_spin, ref_one, ref_pack};
 
 /* ---- Choice of a kernel ------------------------------------------------- */
 
@@ -101,7 +109,7 @@ ems_packed ems_gemm_pack(ems_cpu_level level, float *data, const float *b,
 
 /* ---- On all threads ----------------------------------------------------- */
 
-enum { SHARED = 1 << 20 };
+enum { SHARED = 1 << 20, SLAB = 1 << 18 };
 
 struct ems_gemm_pool {
     ems_pool *pool;
@@ -110,6 +118,7 @@ struct ems_gemm_pool {
     char *work;
     float *shared;        /* [SHARED]: a packed B that all blocks use */
     atomic_flag *taken;
+    ems_gemm_work_done done;
 };
 
 /* Of one thread; pages are not shared. */
@@ -278,11 +287,13 @@ static void multiply_slab(ems_gemm_pool *p, const ems_gemm *wanted)
     ems_pool_for(p->pool, parts, run_part, &s);
 }
 
-/* Rows of B that are packed in one go: all, or a multiple of a block. */
+/* Rows of B that are packed in one go: all, or a multiple of a block. Where
+ * the sums are long and C is small, little enough to stay in the cache. */
 static size_t slab_of(const ems_gemm_pool *p, const ems_gemm *g)
 {
     const size_t width = ems_gemm_packed_floats(p->level, 1, g->n);
-    const size_t most = SHARED / width / EMS_GEMM_BLOCK * EMS_GEMM_BLOCK;
+    const size_t room = g->k > 2 * g->m ? SLAB : SHARED;
+    const size_t most = room / width / EMS_GEMM_BLOCK * EMS_GEMM_BLOCK;
     if (g->packed || g->k <= most || most == 0)
         return g->k;
     const size_t slabs = (g->k + most - 1) / most;
@@ -296,6 +307,7 @@ void ems_gemm_all(ems_gemm_pool *p, const ems_gemm *wanted)
     if (!wanted->m || !wanted->n)
         return;
     const size_t slab = slab_of(p, wanted);
+    const double start = ems_now();
     for (size_t at = 0; at < wanted->k; at += slab) {
         ems_gemm g = *wanted;
         g.k = wanted->k - at < slab ? wanted->k - at : slab;
@@ -310,4 +322,47 @@ void ems_gemm_all(ems_gemm_pool *p, const ems_gemm *wanted)
         }
         multiply_slab(p, &g);
     }
+    p->done.seconds += ems_now() - start;
+    p->done.operations += 2 * (double)wanted->m * (double)wanted->n *
+                          (double)wanted->k;
+}
+
+ems_gemm_work_done ems_gemm_done(const ems_gemm_pool *p)
+{
+    return p->done;
+}
+
+/* ---- What is possible --------------------------------------------------- */
+
+typedef struct spinning {
+    const ems_gemm_kernel *kernel;
+    size_t turns;
+} spinning;
+
+static void spin_part(void *ctx, size_t index)
+{
+    const spinning *s = ctx;
+    float result = (float)index;
+    s->kernel->spin(s->turns, &result);
+}
+
+double ems_gemm_peak(ems_gemm_pool *p, int flags)
+{
+    enum { TRIES = 20, SHARES = 8 };
+    spinning s = {kernel(p->level, flags), 1};
+    const size_t parts = SHARES * p->slots;
+    double seconds = 0, each = 0, best = 0;
+    float result = 0;
+    while (seconds < 2e-4) { /* how long a share must be */
+        const double start = ems_now();
+        s.turns *= 2;
+        each = s.kernel->spin(s.turns, &result);
+        seconds = ems_now() - start;
+    }
+    for (int i = 0; i < TRIES; i++) {
+        const double start = ems_now();
+        ems_pool_for(p->pool, parts, spin_part, &s);
+        best = fmax(best, (double)parts * each / (ems_now() - start));
+    }
+    return best;
 }

@@ -80,5 +80,13 @@ void ems_gemm_all(ems_gemm_pool *p, const ems_gemm *g);
  * in [0, threads), for other scratch kept per thread. */
 void *ems_gemm_borrow(ems_gemm_pool *p, size_t *slot);
 void ems_gemm_return(ems_gemm_pool *p, size_t slot);
+/* Products by ems_gemm_all so far. */
+typedef struct ems_gemm_work_done {
+    double operations, seconds; /* multiplications and additions */
+} ems_gemm_work_done;
+ems_gemm_work_done ems_gemm_done(const ems_gemm_pool *p);
+/* Operations per second of multiply-add in registers on all threads, the best
+ * of some tries: what no product can exceed. `flags`: EMS_GEMM_BF16 or 0. */
+double ems_gemm_peak(ems_gemm_pool *p, int flags);
 void ems_gemm_pool_free(ems_gemm_pool *p);
 #endif

@@ -10,6 +10,9 @@ typedef struct ems_gemm_kernel {
     size_t columns;     /* of a panel of packed B */
     size_t depth;       /* of k in one float's room of packed B: 1 or 2 */
     size_t work_floats; /* scratch */
+    /* Multiply and add in registers; returns how many operations that were.
+     * The result keeps the compiler from leaving it out. */
+    double (*spin)(size_t turns, float *result);
     void (*one)(const ems_gemm *g, float *work);
     void (*pack)(float *data, const float *b, size_t b_row, size_t b_col,
                  size_t k, size_t n, int flags);

@@ -317,9 +317,10 @@ static void dry_run_and_bench(void **state)
     must(train(&o, 0, 0, &err), &err);
     assert_int_not_equal(access(OUT ".dry.log", R_OK), 0);
     ems_bench_options b = {.shape = o.shape, .batch = 2};
-    double speed = 0;
+    ems_train_speed speed;
     must(ems_bench_train(&b, &speed, NULL, &err), &err);
-    assert_true(speed > 0);
+    assert_true(speed.tokens > 0 && speed.attention > 0);
+    assert_true(speed.products > 0 && speed.peak > 0);
     b.precision = EMS_INT8;
     assert_int_equal(ems_bench_train(&b, &speed, NULL, &err),
                      EMS_EUNSUPPORTED);
