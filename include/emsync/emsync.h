@@ -663,10 +663,16 @@ typedef struct ems_bench_options {
     int window;  /* tokens in the window when timing starts */
     int tokens;  /* tokens timed */
     int batch;   /* training: sequences per step */
+    int pieces;  /* composing: side by side, 1 to EMS_BENCH_PIECES */
+    const char *weights; /* composing: this model, whatever `shape` says; NULL:
+                            random weights */
 } ems_bench_options;
 
+enum { EMS_BENCH_PIECES = 64 };
+
 EMS_API ems_bench_options ems_bench_defaults(void);
-/* Random weights of the shape; tokens per second of composing or training.
+/* Tokens per second of composing or training, with random weights of the
+ * shape: the best of many laps, for other work on the machine only ever adds.
  * `bandwidth` (may be NULL): the tokens per second at which the weights alone
  * can be streamed from memory on this machine, measured in the same call. */
 EMS_API int ems_bench_compose(const ems_bench_options *options,
@@ -682,6 +688,19 @@ typedef struct ems_train_speed { /* of the best step */
 } ems_train_speed;
 
 /* Training steps with random weights and tokens. */
+typedef struct ems_precision_loss { /* means over `steps` next tokens */
+    uint64_t steps;
+    double other_top1;     /* share where another token is the likeliest */
+    double divergence;     /* Kullback-Leibler from float32's, nats */
+    double nll, nll_exact; /* of the true tokens; with float32 */
+} ems_precision_loss;
+
+/* What rounding a model does: read held-out music of a data set with its
+ * weights in `precision` and in float32. */
+EMS_API int ems_bench_precision(ems_precision_loss *out, const char *weights,
+                                const char *dataset, ems_precision precision,
+                                int steps, const ems_run *run,
+                                ems_error *err);
 EMS_API int ems_bench_train(const ems_bench_options *options,
                             ems_train_speed *speed, const ems_run *run,
                             ems_error *err);

@@ -13,30 +13,45 @@ enum { MAX_THREADS = 64, STACK_BYTES = 1 << 20, SPINS = 4000 };
 #define OPEN 0x80000000u
 
 /* A loop is announced by a new `generation`; whoever wakes in time passes the
- * gate and takes indices. The caller works too, closes the gate when none is
- * left and waits only for those inside: a worker the system has put aside is
- * not waited for, so a busy machine costs speed and not standstill. */
+ * gate and takes indices: first of its own part of them, so that nobody is in
+ * anybody's way, then what others have left. The caller works too, closes the
+ * gate when none is left and waits only for those inside: a worker the system
+ * has put aside is not waited for, so a busy machine costs speed and not
+ * standstill. */
+typedef struct share { /* of the indices; a cache line for each thread */
+    _Alignas(64) atomic_size_t next;
+    size_t end;
+} share;
+
+typedef struct worker {
+    ems_pool *pool;
+    int number;
+    pthread_t thread;
+} worker;
+
 struct ems_pool {
     int threads;
-    pthread_t worker[MAX_THREADS];
+    worker worker[MAX_THREADS];
+    share share[MAX_THREADS];
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    atomic_uint generation;
+    _Alignas(64) atomic_uint generation;
     atomic_int sleeping, stop;
-    atomic_uint gate;      /* OPEN, and how many workers are inside */
-    atomic_size_t next;    /* next index to hand out */
-    size_t n;
     void (*fn)(void *, size_t);
     void *ctx;
+    _Alignas(64) atomic_uint gate; /* OPEN, and how many workers are inside */
 };
 
-static void work(ems_pool *p)
+static void work(ems_pool *p, int number)
 {
-    for (;;) {
-        const size_t i = atomic_fetch_add(&p->next, 1);
-        if (i >= p->n)
-            return;
-        p->fn(p->ctx, i);
+    for (int i = 0; i < p->threads; i++) {
+        share *s = &p->share[(number + i) % p->threads];
+        while (atomic_load_explicit(&s->next, memory_order_relaxed) < s->end) {
+            const size_t index = atomic_fetch_add(&s->next, 1);
+            if (index >= s->end)
+                break;
+            p->fn(p->ctx, index);
+        }
     }
 }
 
@@ -70,25 +85,29 @@ static unsigned wait_for_loop(ems_pool *p, unsigned seen)
 
 static void *worker_main(void *arg)
 {
-    ems_pool *p = arg;
+    const worker *w = arg;
+    ems_pool *p = w->pool;
     unsigned seen = 0;
     for (;;) {
         seen = wait_for_loop(p, seen);
         if (atomic_load(&p->stop))
             return NULL;
         if (enter(p)) {
-            work(p);
+            work(p, w->number);
             atomic_fetch_sub(&p->gate, 1);
         }
     }
 }
 
+/* Who goes to sleep counts itself before it looks at the generation for the
+ * last time, so either it sees the new one or it is seen here. */
 static void announce(ems_pool *p)
 {
-    pthread_mutex_lock(&p->lock);
     atomic_fetch_add(&p->generation, 1);
-    if (atomic_load(&p->sleeping))
-        pthread_cond_broadcast(&p->wake);
+    if (atomic_load(&p->sleeping) == 0)
+        return;
+    pthread_mutex_lock(&p->lock);
+    pthread_cond_broadcast(&p->wake);
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -105,22 +124,28 @@ static int wanted_threads(int threads)
 
 ems_pool *ems_pool_new(int threads, ems_error *err)
 {
-    ems_pool *p = ems_alloc(1, sizeof *p);
+    ems_pool *p = ems_alloc_aligned(1, sizeof *p);
     if (!p) {
         ems_out_of_memory(err);
         return NULL;
     }
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wake, NULL);
-    p->threads = 1;
     pthread_attr_t attr;
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, STACK_BYTES);
     const int wanted = wanted_threads(threads);
+    int started = 1;
     /* Fewer threads than wanted is slower, not wrong. */
-    while (p->threads < wanted &&
-           pthread_create(&p->worker[p->threads], &attr, worker_main, p) == 0)
-        p->threads++;
+    while (started < wanted) {
+        worker *w = &p->worker[started];
+        w->pool = p;
+        w->number = started;
+        if (pthread_create(&w->thread, &attr, worker_main, w) != 0)
+            break;
+        started++;
+    }
+    p->threads = started; /* read by workers once a gate has opened */
     pthread_attr_destroy(&attr);
     return p;
 }
@@ -139,11 +164,14 @@ void ems_pool_for(ems_pool *p, size_t n, void (*fn)(void *, size_t), void *ctx)
     }
     p->fn = fn;
     p->ctx = ctx;
-    p->n = n;
-    atomic_store(&p->next, 0);
+    for (size_t i = 0, threads = (size_t)p->threads; i < threads; i++) {
+        p->share[i].end = n * (i + 1) / threads;
+        atomic_store_explicit(&p->share[i].next, n * i / threads,
+                              memory_order_relaxed);
+    }
     atomic_store(&p->gate, OPEN);
     announce(p);
-    work(p);
+    work(p, 0);
     atomic_fetch_and(&p->gate, ~OPEN);
     for (int spin = 1; atomic_load(&p->gate) != 0; spin++) {
         if (spin % SPINS == 0)
@@ -159,7 +187,7 @@ void ems_pool_free(ems_pool *p)
     atomic_store(&p->stop, 1);
     announce(p);
     for (int i = 1; i < p->threads; i++)
-        pthread_join(p->worker[i], NULL);
+        pthread_join(p->worker[i].thread, NULL);
     pthread_cond_destroy(&p->wake);
     pthread_mutex_destroy(&p->lock);
     ems_free(p);

@@ -1,6 +1,7 @@
 #include "base/mem.h"
 #include "base/run.h"
 #include "music/bars.h"
+#include "music/judge.h"
 #include "music/key.h"
 #include "music/model_io.h"
 #include "music/piece_midi.h"
@@ -24,6 +25,7 @@ typedef struct composer {
     ems_error *err;
     ems_voice *voice;
     size_t voices;
+    ems_critic *critic;  /* NULL: there is nothing to choose from */
     ems_piece *piece;    /* the one that is kept */
 } composer;
 
@@ -120,6 +122,10 @@ static int set_voices(composer *c)
     if (!c->voice)
         return ems_out_of_memory(c->err);
     int code = EMS_OK;
+    if (c->voices > 1) {
+        c->critic = ems_critic_open(NULL, c->err);
+        code = c->critic ? EMS_OK : (int)c->err->code;
+    }
     for (size_t i = 0; i < c->voices && code == EMS_OK; i++)
         code = ems_voice_start(&c->voice[i], &c->brief, i, c->err);
     return code;
@@ -248,20 +254,43 @@ static int finish_voice(const composer *c, ems_voice *v)
                           : ems_bars_fit(v->piece, &fit, c->err);
 }
 
+/* The piece that judges like best, the first of equals. */
+static int choose(composer *c)
+{
+    size_t best = 0;
+    double least = INFINITY;
+    for (size_t i = 0; i < c->voices && c->critic; i++) {
+        ems_merit merit;
+        const int code = ems_judge(&merit, c->voice[i].piece, c->brief.plan,
+                                   c->critic, c->err);
+        if (code < 0)
+            return code;
+        ems_log(c->run, EMS_LOG_INFO, "candidate %zu: emotion %.3f off, hits"
+                " missed %.2f, taste %.3f off", i + 1, merit.emotion,
+                merit.hits, merit.taste);
+        if (merit.cost < least) {
+            least = merit.cost;
+            best = i;
+        }
+    }
+    c->piece = c->voice[best].piece;
+    c->voice[best].piece = NULL;
+    return EMS_OK;
+}
+
 static int finish(composer *c)
 {
     char hash[17];
     int code = EMS_OK;
     for (size_t i = 0; i < c->voices && code == EMS_OK; i++)
         code = finish_voice(c, &c->voice[i]);
-    if (code == EMS_OK) {
-        c->piece = c->voice[0].piece;
-        c->voice[0].piece = NULL;
+    if (code == EMS_OK)
+        code = choose(c);
+    if (code == EMS_OK)
         code = add_markers(c);
-        ems_piece_sort(c->piece);
-    }
     if (code < 0)
         return code;
+    ems_piece_sort(c->piece);
     ems_piece_find_key(c->piece);
     ems_plan_hash(c->brief.plan, hash);
     snprintf(c->piece->text, sizeof c->piece->text,
@@ -276,6 +305,7 @@ static void clear(composer *c)
     for (size_t i = 0; i < c->voices && c->voice; i++)
         ems_voice_clear(&c->voice[i]);
     ems_free(c->voice);
+    ems_critic_free(c->critic);
     ems_metre_clear(&c->brief.metre);
     ems_net_free(c->brief.net);
     ems_pool_free(c->brief.pool);

@@ -343,6 +343,26 @@ int ems_session_fill(ems_session *s, float valence, float arousal,
     return EMS_OK;
 }
 
+int ems_session_renew(ems_session *s, float valence, float arousal,
+                      float seconds, ems_error *err)
+{
+    const size_t length = s->length;
+    if (length < EMS_CONDITIONS)
+        return ems_fail(err, EMS_EINVAL, "there is nothing to renew the"
+                        " conditions of; fill the session first");
+    for (size_t at = 0; at < EMS_CONDITIONS; at++) {
+        s->row[at] = (ems_infer_row){s, at};
+        condition_row(s, s->x + at * s->x_width, (int)at,
+                      at ? arousal : valence, seconds);
+    }
+    run_rows(s, EMS_CONDITIONS);
+    s->length = length;
+    if (s->net->precision == EMS_INT8)
+        for (size_t i = 0; i < (size_t)s->net->shape.n_layer * s->net->H; i++)
+            ems_cache8_scales(&s->cache[i], length);
+    return EMS_OK;
+}
+
 static int check_append(const ems_session *s, int token, ems_error *err)
 {
     if (check_token(s, token, err) < 0)

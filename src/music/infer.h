@@ -41,6 +41,11 @@ int ems_session_append(ems_session *s, int token, float seconds,
  * pool does the work. */
 int ems_sessions_append(ems_session *const *s, const int *token,
                         const float *seconds, size_t n, ems_error *err);
+/* Other conditions from here on: what has been read keeps what it took from
+ * the old ones, what follows is told of the new. Takes the time of two tokens;
+ * logits stay as they were. EMS_EINVAL before the first fill. */
+int ems_session_renew(ems_session *s, float valence, float arousal,
+                      float seconds, ems_error *err);
 /* Forget all but the first `length` >= 1 positions (no more than there are);
  * logits are as they were. */
 void ems_session_rewind(ems_session *s, int length);

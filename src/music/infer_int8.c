@@ -21,6 +21,19 @@ typedef struct tile {
     float q_scale[EMS_TILE], sum[EMS_TILE];
 } tile;
 
+static void note_scale(const ems_head_cache *c, size_t at)
+{
+    const float before = at ? c->value_most[at - 1] : 0;
+    const float here = c->value_scale[at];
+    c->value_most[at] = here > before ? here : before;
+}
+
+void ems_cache8_scales(ems_head_cache *c, size_t length)
+{
+    for (size_t at = 0; at < length; at++)
+        note_scale(c, at);
+}
+
 static void store(const ems_net *n, const ems_head_cache *c, size_t at,
                   const float *k, const float *v)
 {
@@ -36,9 +49,7 @@ static void store(const ems_net *n, const ems_head_cache *c, size_t at,
     for (size_t d = 0; d < D; d++)
         value[d / EMS_PANEL * Tp * EMS_PANEL + 2 * (d % EMS_PANEL)] =
             (int8_t)q[d];
-    const float before = at ? c->value_most[at - 1] : 0;
-    const float here = c->value_scale[at];
-    c->value_most[at] = here > before ? here : before;
+    note_scale(c, at);
 }
 
 /* p[r][j] = q . E of the distance from j to the row's own position, which is

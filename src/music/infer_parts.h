@@ -90,4 +90,6 @@ static inline size_t ems_whole(size_t n)
  * and v, then fill the head's columns of s->att. */
 void ems_head_float(ems_session *s, size_t layer, size_t head, size_t rows);
 void ems_head_int8(ems_session *s, size_t layer, size_t head, size_t rows);
+/* Scales of the first positions have changed: set right value_most[length]. */
+void ems_cache8_scales(ems_head_cache *c, size_t length);
 #endif

@@ -6,7 +6,9 @@
 #include <string.h>
 
 enum { STUCK = 512 };  /* tokens in one moment; then time must pass */
-static const double MOVED = 0.05; /* of V or A: the condition is renewed */
+/* How far V or A may move: beyond MOVED the model is told so, beyond CHANGED
+ * it reads the window anew in that light. */
+static const double MOVED = 0.05, CHANGED = 0.3;
 
 /* ---- The model's input --------------------------------------------------- */
 
@@ -28,25 +30,21 @@ static void mean_emotion(const ems_plan *p, double *valence, double *arousal)
     *arousal = a / p->duration;
 }
 
-static void emotion_now(const ems_voice *v, double *valence, double *arousal)
+static ems_affect_point emotion_now(const ems_voice *v)
 {
     const ems_plan *p = v->brief->plan;
+    ems_affect_point now;
     if (v->brief->exact)
-        ems_curve_at(p->curve, p->knot_count, v->bounds.cursor, valence,
-                     arousal);
+        ems_curve_at(p->curve, p->knot_count, v->bounds.cursor, &now.valence,
+                     &now.arousal);
     else
-        mean_emotion(p, valence, arousal);
+        mean_emotion(p, &now.valence, &now.arousal);
+    return now;
 }
 
-/* Worth telling the model? Only where music may turn: at bars and hits. */
-static int emotion_moved(const ems_voice *v, int token)
+static double distance(ems_affect_point a, ems_affect_point b)
 {
-    double valence, arousal;
-    if (!v->brief->exact || (token != EMS_BAR && token != EMS_CHORD))
-        return 0;
-    emotion_now(v, &valence, &arousal);
-    return fabs(valence - v->valence) > MOVED ||
-           fabs(arousal - v->arousal) > MOVED;
+    return fmax(fabs(a.valence - b.valence), fabs(a.arousal - b.arousal));
 }
 
 /* Read the window anew, without its oldest tokens if it is (nearly) full. */
@@ -62,9 +60,30 @@ static int refill(ems_voice *v, ems_error *err)
         v->count = keep;
     }
     v->seconds[0] = v->seconds[1];
-    emotion_now(v, &v->valence, &v->arousal);
-    return ems_session_fill(v->session, (float)v->valence, (float)v->arousal,
-                            v->tokens, v->seconds, v->count + 1, err);
+    v->told = v->read = emotion_now(v);
+    return ems_session_fill(v->session, (float)v->told.valence,
+                            (float)v->told.arousal, v->tokens, v->seconds,
+                            v->count + 1, err);
+}
+
+/* 1: the model waits for the last token; 0: it has been told of it. */
+static int tell(ems_voice *v, int token, ems_error *err)
+{
+    if (v->count > v->brief->window)
+        return refill(v, err);
+    /* Only where music may turn. */
+    if (!v->brief->exact || (token != EMS_BAR && token != EMS_CHORD))
+        return 1;
+    const ems_affect_point now = emotion_now(v);
+    if (distance(now, v->read) > CHANGED)
+        return refill(v, err);
+    if (distance(now, v->told) <= MOVED)
+        return 1;
+    v->told = now;
+    const int code = ems_session_renew(v->session, (float)now.valence,
+                                       (float)now.arousal, v->seconds[0],
+                                       err);
+    return code < 0 ? code : 1;
 }
 
 /* Bookkeeping of docs/MODEL.md 2.5, then the decoder. */
@@ -93,7 +112,7 @@ static int prime(ems_voice *v, ems_error *err)
     return code == EMS_OK ? refill(v, err) : code;
 }
 
-/* ---- The next token ------------------------------------------------------- */
+/* ---- The next token -------------------------------------------------- */
 
 static int free_choice(ems_voice *v)
 {
@@ -134,13 +153,11 @@ int ems_voice_step(ems_voice *v, int *token, float *seconds, ems_error *err)
     v->done = v->bounds.cursor >= v->brief->plan->duration;
     if (v->done)
         return 0;
-    if (v->count > v->brief->window || emotion_moved(v, *token))
-        return refill(v, err);
     *seconds = v->seconds[v->count];
-    return 1;
+    return tell(v, *token, err);
 }
 
-/* ---- Life ----------------------------------------------------------------- */
+/* ---- Life ------------------------------------------------------------ */
 
 static int make_room(ems_voice *v, ems_error *err)
 {

@@ -3,6 +3,7 @@
  * differ in their random numbers alone. */
 #ifndef EMS_VOICE_H
 #define EMS_VOICE_H
+#include "music/critic.h"
 #include "music/guide.h"
 #include "music/infer.h"
 #include "music/metre.h"
@@ -36,7 +37,8 @@ typedef struct ems_voice {
     uint16_t *tokens;    /* instrument count, then the song's last ones */
     float *seconds;      /* beside each; [0] repeats [1] */
     size_t count;        /* song tokens kept */
-    double valence, arousal; /* as last told to the model */
+    ems_affect_point told; /* to the model, last */
+    ems_affect_point read; /* when it last read the whole window */
     int waiting;         /* tokens since time last passed */
     int done;
 } ems_voice;

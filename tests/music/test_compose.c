@@ -122,7 +122,7 @@ static void test_same_notes(void **state)
         hash_notes(p, hash);
         ems_piece_free(p);
         if (ems_cpu_best() != EMS_CPU_BASE)
-            assert_string_equal(hash, "4e6265fadec2fb79");
+            assert_string_equal(hash, "98fd49af10a6b74a");
     }
     setenv("EMSYNC_CPU", "ref", 1);
     ems_piece *p = compose(9, EMS_SYNC_EXACT, 5, 0, 1);
@@ -161,6 +161,34 @@ static void test_hop(void **state)
     p = compose(4, EMS_SYNC_EXACT, 3, 60, 2);
     assert_true(p->note_count > 0);
     ems_piece_free(p);
+}
+
+/* The best of several is one of them, and the same every time. */
+static void test_candidates(void **state)
+{
+    (void)state;
+    ems_error err = {0};
+    char one[65], three[65], again[65];
+    ems_plan *plan = make_plan(9, EMS_SYNC_EXACT, 5);
+    ems_compose_options o = ems_compose_defaults();
+    o.model = MODEL;
+    o.candidates = 3;
+    for (int i = 0; i < 2; i++) {
+        const ems_run run = {.threads = 1 + i};
+        ems_piece *p = ems_compose(plan, &o, &run, &err);
+        assert_string_equal(err.text, "");
+        hash_notes(p, i ? again : three);
+        ems_piece_free(p);
+    }
+    assert_string_equal(three, again);
+    ems_piece *p = compose(9, EMS_SYNC_EXACT, 5, 0, 1);
+    hash_notes(p, one);
+    ems_piece_free(p);
+    assert_string_not_equal(one, three); /* here another is the better */
+    o.candidates = 0;
+    assert_null(ems_compose(plan, &o, NULL, &err));
+    assert_int_equal(err.code, EMS_EINVAL);
+    ems_plan_free(plan);
 }
 
 static int asked;
@@ -224,6 +252,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hits),    cmocka_unit_test(test_same_notes),
         cmocka_unit_test(test_lengths), cmocka_unit_test(test_hop),
+        cmocka_unit_test(test_candidates),
         cmocka_unit_test(test_refusals), cmocka_unit_test(test_damaged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -337,6 +337,46 @@ static void test_batch(void **state)
         side_by_side((ems_precision)precision);
 }
 
+/* The old conditions renewed are no change; new ones reach what follows. */
+static void renew(ems_precision precision)
+{
+    ems_params *p = make_params(10);
+    ems_net *net = ems_net_new(p, precision, NULL);
+    ems_session *s[3];
+    uint16_t tokens[COUNT];
+    float seconds[COUNT], logits[1011];
+    make_song(tokens, seconds);
+    for (int i = 0; i < 3; i++) {
+        s[i] = ems_session_new(net, NULL, NULL);
+        assert_int_equal(ems_session_renew(s[i], 0, 0, 1, NULL), EMS_EINVAL);
+        ems_session_fill(s[i], 0.1f, NAN, tokens, seconds, COUNT - 2, NULL);
+        if (i)
+            assert_int_equal(ems_session_renew(s[i], i == 1 ? 0.1f : -1, NAN,
+                                               seconds[0], NULL), EMS_OK);
+        assert_int_equal(ems_session_length(s[i]), COUNT);
+        if (i == 0)
+            memcpy(logits, ems_session_logits(s[0]), sizeof logits);
+        assert_memory_equal(logits, ems_session_logits(s[i]), sizeof logits);
+        for (int t = COUNT - 2; t < COUNT; t++)
+            ems_session_append(s[i], tokens[t], seconds[t], NULL);
+    }
+    assert_memory_equal(ems_session_logits(s[0]), ems_session_logits(s[1]),
+                        1011 * sizeof(float));
+    assert_memory_not_equal(ems_session_logits(s[0]),
+                            ems_session_logits(s[2]), 1011 * sizeof(float));
+    for (int i = 0; i < 3; i++)
+        ems_session_free(s[i]);
+    ems_net_free(net);
+    free_params(p);
+}
+
+static void test_renew(void **state)
+{
+    (void)state;
+    for (int precision = EMS_F32; precision <= EMS_INT8; precision++)
+        renew((ems_precision)precision);
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
@@ -389,7 +429,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_transcription), cmocka_unit_test(test_bits),
         cmocka_unit_test(test_levels),        cmocka_unit_test(test_precision),
-        cmocka_unit_test(test_batch),         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_batch),         cmocka_unit_test(test_renew),
+        cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
