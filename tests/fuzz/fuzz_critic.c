@@ -18,7 +18,6 @@ static void rate_all(const ems_critic *c, const ems_note *notes, size_t n)
 {
     const double times[3] = {0, 10, 1e9};
     ems_affect_point p[4];
-    check(ems_critic_rate(c, notes, n, 0, 16));
     if (ems_critic_curve(c, notes, n, times, 3, p, NULL) < 0 ||
         ems_critic_piece(c, notes, n, &p[3], NULL) < 0)
         return;
@@ -37,6 +36,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                                  : MOST;
     if (n)
         memcpy(notes, data, n * sizeof *notes);
+    if (shipped)
+        check(ems_critic_rate(shipped, notes, n, 0, 16));
+    for (size_t i = 0; i < n; i++) /* hours of silence cost time, no more */
+        notes[i].start = fmod(notes[i].start, 100);
+    for (size_t i = 0; i < n; i++)
+        notes[i].length = fmod(notes[i].length, 100);
     if (shipped)
         rate_all(shipped, notes, n);
     ems_error err;
