@@ -4,6 +4,7 @@
 #include "base/run.h"
 #include "media/pcm.h"
 #include "media/scene.h"
+#include "media/still.h"
 
 #include <libavutil/display.h>
 #include <libavutil/pixdesc.h>
@@ -28,6 +29,8 @@ typedef struct decoding {
     ems_pcm audio;
     ems_scene scene;
     struct SwsContext *shrink;
+    ems_still_maker still;
+    double next_still;
     uint8_t rgb[EMS_THUMB_H * EMS_THUMB_W * 3];
     int64_t first;         /* time stamp of the first frame */
     double time, length;   /* of the last frame */
@@ -139,6 +142,20 @@ static int make_thumb(decoding *d, const AVFrame *f)
     return EMS_OK;
 }
 
+/* Stills lie on a grid of their own, so that a late frame shifts no other. */
+static int give_still(decoding *d, const AVFrame *f)
+{
+    if (!d->sink->still || d->time < d->next_still)
+        return EMS_OK;
+    const double step = d->sink->still_seconds;
+    d->next_still = step * (floor(d->time / step + 1e-6) + 1) - 1e-6;
+    ems_still s;
+    const int code = ems_still_make(&d->still, f, d->info->rotation, &s,
+                                    d->path, d->err);
+    s.time = d->time;
+    return code < 0 ? code : d->sink->still(d->sink->user, &s, d->err);
+}
+
 /* Time of a frame on the output's clock, never before the last frame's: a
  * stamp that is missing or runs back counts one frame on. */
 static int time_of_frame(decoding *d, const AVFrame *f)
@@ -201,7 +218,8 @@ static int give_frame(decoding *d)
     d->previous_score = out.scene_score;
     d->info->frames++;
     tell(d, d->time);
-    return d->sink->video(d->sink->user, &out, d->err);
+    code = d->sink->video(d->sink->user, &out, d->err);
+    return code != EMS_OK ? code : give_still(d, f);
 }
 
 /* Sound up to `time` (seconds); returns 0 with *end set when there is no
@@ -372,6 +390,7 @@ int ems_media_decode(const char *path, const ems_media_sink *sink,
     ems_pcm_close(&d->audio);
     ems_scene_clear(&d->scene);
     sws_freeContext(d->shrink);
+    ems_still_clear(&d->still);
     ems_free(d);
     return code;
 }

@@ -15,7 +15,8 @@ typedef struct ems_media_info {
     int64_t frames;   /* decoded; known after ems_media_decode */
 } ems_media_info;
 
-enum { EMS_THUMB_W = 64, EMS_THUMB_H = 36, EMS_MEDIA_RATE = 22050 };
+enum { EMS_THUMB_W = 64, EMS_THUMB_H = 36, EMS_MEDIA_RATE = 22050,
+       EMS_STILL_SIDE = 360 };
 
 typedef struct ems_frame {
     double time;        /* seconds from the first frame */
@@ -25,10 +26,23 @@ typedef struct ems_frame {
                            averaged), or NULL: only some frames carry one */
 } ems_frame;
 
+/* A picture as a person sees it: upright, RGB, `height` rows of 3 * `width`
+ * bytes. */
+typedef struct ems_still {
+    double time;
+    int width, height;
+    const uint8_t *rgb;
+} ems_still;
+
 /* What a decode pass calls; a nonzero return ends it with that code. */
 typedef struct ems_media_sink {
     void *user;
     int (*video)(void *user, const ems_frame *frame, ems_error *err);
+    /* The first frame and then one every `still_seconds`, shrunk to at most
+     * EMS_STILL_SIDE on its shorter side (and six times that on the longer);
+     * NULL: none. */
+    int (*still)(void *user, const ems_still *still, ems_error *err);
+    double still_seconds; /* > 0 */
     /* Mono float +-1 at EMS_MEDIA_RATE, gapless from time 0 of the video
      * (silence is put in, early sound and what outlasts the last frame are
      * cut off; it may end before the pictures do). NULL: pictures only, as
