@@ -26,6 +26,13 @@ typedef struct ems_midi_note {
     uint8_t program, pitch, velocity;
 } ems_midi_note;
 
+typedef struct ems_midi_control { /* ascending; expression and sustain only */
+    uint64_t tick;
+    double time;        /* seconds */
+    uint32_t order;     /* of reading */
+    uint8_t channel, number, value;
+} ems_midi_control;
+
 typedef struct ems_midi_tempo { /* ascending, the first at tick 0 */
     uint64_t tick;
     double time;       /* seconds */
@@ -62,6 +69,8 @@ typedef struct ems_midi {
     int timecode;          /* nonzero: the file counts frames, not beats */
     ems_midi_note *notes;  /* ascending on, then channel, pitch, track */
     size_t note_count, note_capacity;
+    ems_midi_control *controls;
+    size_t control_count, control_capacity;
     ems_midi_tempo *tempos; /* at least one */
     size_t tempo_count, tempo_capacity;
     ems_midi_metre *metres; /* may be empty: 4/4 */

@@ -32,6 +32,47 @@ static int load_notes(ems_piece *p, const ems_midi *m, const char *name,
     return EMS_OK;
 }
 
+/* The channel with most of a family's notes, or -1. */
+static int main_channel(const ems_midi *m, int family)
+{
+    size_t notes[16] = {0};
+    int best = -1;
+    for (size_t i = 0; i < m->note_count; i++)
+        if (ems_midi_family(m->notes[i].channel, m->notes[i].program) ==
+            family)
+            notes[m->notes[i].channel & 15]++;
+    for (int c = 0; c < 16; c++)
+        if (notes[c] && (best < 0 || notes[c] > notes[best]))
+            best = c;
+    return best;
+}
+
+/* A family is one track, so it obeys the controllers of one channel; of one
+ * moment the last counts. */
+static int load_controls(ems_piece *p, const ems_midi *m, ems_error *err)
+{
+    for (int f = 0; f < EMS_FAMILIES && m->control_count; f++) {
+        const int channel = main_channel(m, f);
+        size_t last[128] = {0}; /* index + 1 in the piece */
+        for (size_t i = 0; i < m->control_count; i++) {
+            const ems_midi_control *c = &m->controls[i];
+            if (c->channel != channel || c->time >= p->duration)
+                continue;
+            size_t *at = &last[c->number & 127];
+            if (*at && p->controls[*at - 1].time >= c->time) {
+                p->controls[*at - 1].value = c->value;
+                continue;
+            }
+            const ems_control mine = {c->time, (uint8_t)f, c->number,
+                                      c->value};
+            if (ems_piece_add_control(p, mine, err) < 0)
+                return EMS_ENOMEM;
+            *at = p->control_count;
+        }
+    }
+    return EMS_OK;
+}
+
 static int beats_between(const ems_midi *m, uint64_t from, uint64_t to)
 {
     const uint64_t beats = (to - from + m->division / 2) / m->division;
@@ -145,6 +186,8 @@ ems_piece *ems_piece_from_midi(const ems_midi *m, const char *name,
     if (!p)
         return NULL;
     int code = load_notes(p, m, name, err);
+    if (code == EMS_OK)
+        code = load_controls(p, m, err);
     if (code == EMS_OK)
         code = load_bars(p, m, err);
     if (code == EMS_OK)

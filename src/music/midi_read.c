@@ -2,6 +2,7 @@
  * into seconds. Format: "Standard MIDI Files 1.0", MMA 1988/1996. */
 #include "music/midi.h"
 #include "music/midi_internal.h"
+#include "music/piece.h"
 
 #include "base/mem.h"
 #include "base/reader.h"
@@ -114,6 +115,26 @@ static int add_program(parser *p, int channel, uint8_t program)
     return code;
 }
 
+/* What a synthesiser shall be told; more than a file may have is dropped. */
+static int add_control(parser *p, int channel, uint8_t number, uint8_t value)
+{
+    ems_midi *m = p->m;
+    if (number != EMS_CC_EXPRESSION && number != EMS_CC_SUSTAIN)
+        return EMS_OK;
+    if (m->control_count >= EMS_MIDI_MAX_EVENTS) {
+        m->warnings++;
+        return EMS_OK;
+    }
+    if (ems_reserve((void *)&m->controls, &m->control_capacity,
+                    m->control_count + 1, sizeof *m->controls) < 0)
+        return ems_out_of_memory(p->err);
+    m->controls[m->control_count] = (ems_midi_control){
+        .tick = p->tick, .order = (uint32_t)m->control_count,
+        .channel = (uint8_t)channel, .number = number, .value = value};
+    m->control_count++;
+    return EMS_OK;
+}
+
 static int channel_event(parser *p, uint8_t status)
 {
     const int channel = status & 15, kind = status >> 4;
@@ -127,6 +148,8 @@ static int channel_event(parser *p, uint8_t status)
         return begin_note(p, channel, a, b);
     if (kind == 8 || kind == 9)
         return end_note(p, channel, a);
+    if (kind == 11)
+        return add_control(p, channel, a, b);
     return kind == 12 ? add_program(p, channel, a) : EMS_OK;
 }
 
@@ -420,6 +443,7 @@ int ems_midi_parse(ems_midi *m, const void *data, size_t size,
 void ems_midi_clear(ems_midi *m)
 {
     ems_free(m->notes);
+    ems_free(m->controls);
     ems_free(m->tempos);
     ems_free(m->metres);
     ems_free(m->keys);

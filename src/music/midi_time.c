@@ -63,6 +63,13 @@ static int text_order(const void *a, const void *b)
     return c ? c : ORDER(x->at, y->at); /* at ascends in reading order */
 }
 
+static int control_order(const void *a, const void *b)
+{
+    const ems_midi_control *x = a, *y = b;
+    const int c = ORDER(x->tick, y->tick);
+    return c ? c : ORDER(x->order, y->order);
+}
+
 static void sort(void *items, size_t count, size_t size,
                  int (*order)(const void *, const void *))
 {
@@ -159,6 +166,7 @@ int ems_midi_settle(ems_midi *m, ems_midi_programs *programs, double smpte,
     sort(m->metres, m->metre_count, sizeof *m->metres, metre_order);
     sort(m->keys, m->key_count, sizeof *m->keys, key_order);
     sort(m->text_events, m->text_count, sizeof *m->text_events, text_order);
+    sort(m->controls, m->control_count, sizeof *m->controls, control_order);
     sort(m->notes, m->note_count, sizeof *m->notes, by_on);
     for (size_t i = 0; i < m->note_count; i++) {
         ems_midi_note *n = &m->notes[i];
@@ -169,6 +177,8 @@ int ems_midi_settle(ems_midi *m, ems_midi_programs *programs, double smpte,
     }
     for (size_t i = 0; i < m->text_count; i++)
         m->text_events[i].time = ems_midi_time(m, m->text_events[i].tick);
+    for (size_t i = 0; i < m->control_count; i++)
+        m->controls[i].time = ems_midi_time(m, m->controls[i].tick);
     m->duration = ems_midi_time(m, m->end_tick);
     if (m->duration > EMS_MIDI_MAX_SECONDS)
         return ems_fail(err, EMS_EFORMAT, "\"%s\" lasts %.0f hours; the"

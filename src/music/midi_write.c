@@ -266,11 +266,13 @@ typedef struct written {
     uint8_t pitch, velocity;
 } written;
 
-/* An event as one number that sorts: tick, OFF before ON, pitch. */
-static uint64_t event_of(const written *n, int on)
+enum { END, CONTROL, BEGIN }; /* kinds of events, as they come at a tick */
+
+/* An event as one number that sorts: tick, kind, then its two bytes. */
+static uint64_t event_of(uint64_t tick, int kind, int a, int b)
 {
-    return (on ? n->on : n->off) << 15 | (uint64_t)on << 14 |
-           (uint64_t)n->pitch << 7 | (on ? n->velocity : OFF_VELOCITY);
+    return tick << 16 | (uint64_t)kind << 14 | (uint64_t)(a & 127) << 7 |
+           (uint64_t)(b & 127);
 }
 
 static int event_order(const void *a, const void *b)
@@ -312,12 +314,34 @@ static size_t take_notes(const writer *w, int family, written *out)
     return count;
 }
 
+/* The family's controllers; two of a kind in one tick become the last. */
+static size_t take_controls(const writer *w, int family, uint64_t *events)
+{
+    size_t count = 0, last[128] = {0}; /* index + 1 */
+    for (size_t i = 0; i < w->piece->control_count; i++) {
+        const ems_control *c = &w->piece->controls[i];
+        if (c->family != family)
+            continue;
+        const uint64_t e = event_of(tick_of(w, c->time), CONTROL, c->number,
+                                    c->value);
+        size_t *at = &last[c->number & 127];
+        if (*at && events[*at - 1] >> 16 == e >> 16) {
+            events[*at - 1] = e;
+            continue;
+        }
+        events[count++] = e;
+        *at = count;
+    }
+    return count;
+}
+
 static void put_events(writer *w, const uint64_t *events, size_t count,
                        int channel)
 {
+    static const int status[] = {0x80, 0xb0, 0x90};
     for (size_t i = 0; i < count; i++) {
-        put_delta(w, events[i] >> 15);
-        put_byte(&w->b, (events[i] >> 14 & 1 ? 0x90 : 0x80) | channel);
+        put_delta(w, events[i] >> 16);
+        put_byte(&w->b, status[events[i] >> 14 & 3] | channel);
         put_byte(&w->b, (int)(events[i] >> 7 & 127));
         put_byte(&w->b, (int)(events[i] & 127));
     }
@@ -344,17 +368,20 @@ static int put_families(writer *w, ems_error *err)
 {
     const size_t n = w->piece->note_count;
     written *notes = ems_alloc(n, sizeof *notes);
-    uint64_t *events = ems_alloc(n, 2 * sizeof *events);
+    uint64_t *events =
+        ems_alloc(2 * n + w->piece->control_count, sizeof *events);
     for (int f = 0; notes && events && f < EMS_FAMILIES; f++) {
         const size_t count = take_notes(w, f, notes);
         for (size_t i = 0; i < count; i++) {
-            events[2 * i] = event_of(&notes[i], 0);
-            events[2 * i + 1] = event_of(&notes[i], 1);
+            const written *x = &notes[i];
+            events[2 * i] = event_of(x->off, END, x->pitch, OFF_VELOCITY);
+            events[2 * i + 1] = event_of(x->on, BEGIN, x->pitch, x->velocity);
         }
         if (count == 0)
             continue;
-        qsort(events, 2 * count, sizeof *events, event_order);
-        put_family(w, f, events, 2 * count);
+        const size_t all = 2 * count + take_controls(w, f, events + 2 * count);
+        qsort(events, all, sizeof *events, event_order);
+        put_family(w, f, events, all);
     }
     const int done = notes && events;
     ems_free(notes);
@@ -381,6 +408,13 @@ static int check_piece(const ems_piece *p, ems_error *err)
             !(n->start < p->duration) || !(n->length > 0) ||
             (i > 0 && n->start < n[-1].start))
             return ems_fail(err, EMS_EINVAL, "note %zu of the piece is"
+                            " outside it or out of order", i);
+    }
+    for (size_t i = 0; i < p->control_count; i++) {
+        const ems_control *c = &p->controls[i];
+        if (c->family >= EMS_FAMILIES || !(c->time >= 0) ||
+            (i > 0 && c->time < c[-1].time))
+            return ems_fail(err, EMS_EINVAL, "controller %zu of the piece is"
                             " outside it or out of order", i);
     }
     for (size_t i = 0; i < p->marker_count; i++) {

@@ -33,6 +33,7 @@ void ems_piece_free(ems_piece *p)
     if (!p)
         return;
     ems_free(p->notes);
+    ems_free(p->controls);
     ems_free(p->bars);
     ems_free(p->markers);
     ems_free(p);
@@ -55,6 +56,15 @@ int ems_piece_add_note(ems_piece *p, ems_note note, ems_error *err)
                     sizeof *p->notes) < 0)
         return ems_out_of_memory(err);
     p->notes[p->note_count++] = note;
+    return EMS_OK;
+}
+
+int ems_piece_add_control(ems_piece *p, ems_control control, ems_error *err)
+{
+    if (ems_reserve((void *)&p->controls, &p->control_capacity,
+                    p->control_count + 1, sizeof *p->controls) < 0)
+        return ems_out_of_memory(err);
+    p->controls[p->control_count++] = control;
     return EMS_OK;
 }
 
@@ -88,6 +98,17 @@ static int note_order(const void *a, const void *b)
     if (!c)
         c = ORDER(x->length, y->length);
     return c ? c : ORDER(x->velocity, y->velocity);
+}
+
+static int control_order(const void *a, const void *b)
+{
+    const ems_control *x = a, *y = b;
+    int c = ORDER(x->time, y->time);
+    if (!c)
+        c = ORDER(x->family, y->family);
+    if (!c)
+        c = ORDER(x->number, y->number);
+    return c ? c : ORDER(x->value, y->value);
 }
 
 static int bar_order(const void *a, const void *b)
@@ -124,6 +145,9 @@ void ems_piece_sort(ems_piece *p)
 {
     if (p->note_count > 1)
         qsort(p->notes, p->note_count, sizeof *p->notes, note_order);
+    if (p->control_count > 1)
+        qsort(p->controls, p->control_count, sizeof *p->controls,
+              control_order);
     if (p->bar_count > 1)
         qsort(p->bars, p->bar_count, sizeof *p->bars, bar_order);
     sort_markers(p->markers, p->marker_count);

@@ -259,6 +259,39 @@ static void test_save_out_of_memory(void **state)
     fail_msg("never enough memory");
 }
 
+/* Expression and pedal go out and come back; a family obeys the channel with
+ * most of its notes. */
+static void test_controls(void **state)
+{
+    (void)state;
+    ems_piece *p = random_piece(10, 2, 5);
+    for (int i = 0; i < 20; i++) {
+        const ems_control c = {0.4 * i, EMS_PIANO,
+                               i & 1 ? EMS_CC_SUSTAIN : EMS_CC_EXPRESSION,
+                               (uint8_t)(i * 6)};
+        assert_int_equal(ems_piece_add_control(p, c, NULL), 0);
+    }
+    ems_piece_sort(p);
+    uint8_t *data;
+    size_t size;
+    assert_int_equal(ems_piece_to_midi(p, &data, &size, NULL), 0);
+    ems_midi m = read_back(data, size);
+    ems_piece *q = ems_piece_from_midi(&m, "ours.mid", NULL);
+    assert_int_equal(q->control_count, 20);
+    for (size_t i = 0; i < 20; i++) {
+        assert_true(fabs(q->controls[i].time - 0.4 * (double)i) < 2e-3);
+        assert_int_equal(q->controls[i].family, EMS_PIANO);
+        assert_int_equal(q->controls[i].number, p->controls[i].number);
+        assert_int_equal(q->controls[i].value, p->controls[i].value);
+    }
+    ems_midi_clear(&m);
+    ems_free(data);
+    ems_piece_free(q);
+    p->controls[3].time = NAN;
+    assert_int_equal(ems_piece_to_midi(p, &data, &size, NULL), EMS_EINVAL);
+    ems_piece_free(p);
+}
+
 static void test_keys(void **state)
 {
     (void)state;
@@ -330,6 +363,7 @@ int main(void)
         cmocka_unit_test(test_no_bars_and_lengths),
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_save_out_of_memory),
+        cmocka_unit_test(test_controls),
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_statistics),
     };
