@@ -86,6 +86,10 @@ typedef struct ems_knot { /* one point of the emotion curve; linear between */
     double valence, arousal;
 } ems_knot;
 
+typedef struct ems_stretch { /* of time, seconds; from < to */
+    double from, to;
+} ems_stretch;
+
 /* Ekman's six emotions, alphabetical as everywhere in EMSYNC. */
 enum { EMS_ANGER, EMS_DISGUST, EMS_FEAR, EMS_JOY, EMS_SADNESS, EMS_SURPRISE,
        EMS_EKMAN };
@@ -132,6 +136,18 @@ EMS_API const ems_knot *ems_analysis_curve(const ems_analysis *a,
                                            size_t *count);
 /* Ekman probabilities of the whole video, EMS_EKMAN values that sum to 1. */
 EMS_API const double *ems_analysis_emotion(const ems_analysis *a);
+/* Where the original sound holds speech, where music; ascending, apart. NULL
+ * with *count 0: nowhere, or no sound. */
+EMS_API const ems_stretch *ems_analysis_speech(const ems_analysis *a,
+                                               size_t *count);
+EMS_API const ems_stretch *ems_analysis_music(const ems_analysis *a,
+                                              size_t *count);
+/* How loud the original sound is: LUFS (at least -70) of *count stretches of
+ * *step seconds from 0 on, and *whole, its integrated loudness. *count 0: no
+ * sound (or silence, or a file of before 2026-11). */
+EMS_API const float *ems_analysis_loudness(const ems_analysis *a,
+                                           size_t *count, double *step,
+                                           double *whole);
 EMS_API void ems_analysis_free(ems_analysis *a);
 
 /* ---- 2. plan: what the music shall do --------------------------------- */

@@ -42,6 +42,35 @@ const double *ems_analysis_emotion(const ems_analysis *a)
     return a->emotion;
 }
 
+const ems_stretch *ems_analysis_speech(const ems_analysis *a, size_t *count)
+{
+    *count = a->speech_count;
+    return a->speech;
+}
+
+const ems_stretch *ems_analysis_music(const ems_analysis *a, size_t *count)
+{
+    *count = a->music_count;
+    return a->music;
+}
+
+const float *ems_analysis_loudness(const ems_analysis *a, size_t *count,
+                                   double *step, double *whole)
+{
+    *count = a->loudness_count;
+    *step = a->loudness_step;
+    *whole = a->loudness_whole;
+    return a->loudness;
+}
+
+void ems_analysis_set_speech(ems_analysis *a, ems_stretch *spans,
+                             size_t count)
+{
+    ems_free(a->speech);
+    a->speech = spans;
+    a->speech_count = count;
+}
+
 void ems_analysis_free(ems_analysis *a)
 {
     if (!a)
@@ -50,6 +79,9 @@ void ems_analysis_free(ems_analysis *a)
     ems_free(a->cuts);
     ems_free(a->shots);
     ems_free(a->curve);
+    ems_free(a->speech);
+    ems_free(a->music);
+    ems_free(a->loudness);
     ems_free(a);
 }
 
@@ -172,6 +204,33 @@ static int make_curve(ems_analysis *a, const ems_film *film, ems_error *err)
     return EMS_OK;
 }
 
+static double tenth(double x)
+{
+    return rint(x * 10) / 10;
+}
+
+/* Speech, music and loudness, as far as the film sounds. */
+static int listen(ems_analysis *a, ems_film *film, ems_error *err)
+{
+    int code = ems_film_end(film, err);
+    ems_sound *sound = ems_film_sounds(film);
+    if (code < 0 || !ems_sound_heard(sound))
+        return code;
+    code = ems_hear_spans(ems_sound_hear(sound), a->duration, &a->speech,
+                          &a->speech_count, &a->music, &a->music_count, err);
+    if (code < 0)
+        return code;
+    const long n = ems_sound_loudness(sound, &a->loudness, &a->loudness_step,
+                                      &a->loudness_whole, err);
+    if (n < 0)
+        return (int)n;
+    a->loudness_count = (size_t)n;
+    a->loudness_whole = tenth(a->loudness_whole);
+    for (size_t i = 0; i < a->loudness_count; i++)
+        a->loudness[i] = (float)tenth((double)a->loudness[i]);
+    return EMS_OK;
+}
+
 static const char *base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -205,6 +264,8 @@ static int assemble(ems_analysis *a, job *j, const char *video,
         code = ems_cut_finder_end(j->finder, a->duration, &cuts, &count, err);
     if (code == EMS_OK)
         code = copy_cuts(a, cuts, count, err);
+    if (code == EMS_OK)
+        code = listen(a, j->film, err);
     if (code == EMS_OK)
         code = make_shots(a, j->film, err);
     return code < 0 ? code : make_curve(a, j->film, err);

@@ -18,7 +18,17 @@ struct ems_analysis {
     ems_knot *curve;   /* at least one */
     size_t knot_count;
     double emotion[EMS_EKMAN];
+    ems_stretch *speech, *music; /* ascending, apart; NULL: none */
+    size_t speech_count, music_count;
+    float *loudness;   /* LUFS of every loudness_step seconds; NULL: no sound */
+    size_t loudness_count;
+    double loudness_step, loudness_whole;
 };
+
+/* Put speech that was found by other means (spans.h) in the place of what the
+ * analysis has: `spans` becomes its own. */
+void ems_analysis_set_speech(ems_analysis *a, ems_stretch *spans,
+                             size_t count);
 
 /* analysis.json from memory; `name` stands for the file in errors. */
 ems_analysis *ems_analysis_parse(const char *data, size_t size,

@@ -79,6 +79,31 @@ static json_t *curve_json(const ems_analysis *a)
     return array;
 }
 
+static json_t *spans_json(const ems_stretch *spans, size_t count)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_t *o = json_object();
+        json_object_set_new(o, "from", ems_json_real(spans[i].from, 3));
+        json_object_set_new(o, "to", ems_json_real(spans[i].to, 3));
+        json_array_append_new(array, o);
+    }
+    return array;
+}
+
+static json_t *loudness_json(const ems_analysis *a)
+{
+    json_t *o = json_object();
+    json_t *array = json_array();
+    for (size_t i = 0; i < a->loudness_count; i++)
+        json_array_append_new(array,
+                              ems_json_real((double)a->loudness[i], 1));
+    json_object_set_new(o, "step", ems_json_real(a->loudness_step, 6));
+    json_object_set_new(o, "whole", ems_json_real(a->loudness_whole, 1));
+    json_object_set_new(o, "lufs", array);
+    return o;
+}
+
 /* JSON is UTF-8; file names are any bytes. */
 static json_t *name_json(const char *name)
 {
@@ -110,6 +135,11 @@ int ems_analysis_save(const ems_analysis *a, const char *path, ems_error *err)
     json_object_set_new(root, "cuts", cuts_json(a));
     json_object_set_new(root, "shots", shots_json(a));
     json_object_set_new(root, "curve", curve_json(a));
+    json_object_set_new(root, "speech",
+                        spans_json(a->speech, a->speech_count));
+    json_object_set_new(root, "music", spans_json(a->music, a->music_count));
+    if (a->loudness_count)
+        json_object_set_new(root, "loudness", loudness_json(a));
     const int code = ems_json_save(root, path, err);
     json_decref(root);
     return code;
@@ -284,6 +314,92 @@ static int read_curve(ems_analysis *a, const json_t *root,
     return EMS_OK;
 }
 
+/* Files of before these keys were known do not have them. */
+static int read_spans(const json_t *root, const ems_json_at *at,
+                      const char *key, double duration, ems_stretch **out,
+                      size_t *count)
+{
+    json_t *array;
+    if (!json_object_get(root, key))
+        return EMS_OK;
+    int code = ems_json_array(root, at, key, EMS_ANALYSIS_MOST, &array);
+    if (code < 0)
+        return code;
+    const ems_json_at all = ems_json_key(at, key);
+    const size_t n = json_array_size(array);
+    ems_stretch *spans = *out = ems_alloc(n, sizeof *spans);
+    if (!spans)
+        return ems_out_of_memory(at->err);
+    for (size_t i = 0; i < n && code == EMS_OK; i++) {
+        const ems_json_at here = ems_json_index(&all, i);
+        const json_t *o = json_array_get(array, i);
+        ems_stretch *s = &spans[i];
+        code = ems_json_number(o, &here, "from", 0, duration, &s->from);
+        if (code == EMS_OK)
+            code = ems_json_number(o, &here, "to", 0, duration, &s->to);
+        if (code == EMS_OK &&
+            (!(s->to > s->from) || (i && s->from <= spans[i - 1].to)))
+            code = ems_json_fail(&here, "from %g to %g is no stretch after"
+                                 " %g", s->from, s->to,
+                                 i ? spans[i - 1].to : 0);
+    }
+    *count = code == EMS_OK ? n : 0;
+    return code;
+}
+
+static int read_levels(ems_analysis *a, const json_t *o,
+                       const ems_json_at *at)
+{
+    json_t *array;
+    int code = ems_json_array(o, at, "lufs", EMS_ANALYSIS_MOST, &array);
+    if (code < 0)
+        return code;
+    const ems_json_at all = ems_json_key(at, "lufs");
+    const size_t n = json_array_size(array);
+    a->loudness = ems_alloc(n, sizeof *a->loudness);
+    if (!a->loudness)
+        return ems_out_of_memory(at->err);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *x = json_array_get(array, i);
+        const ems_json_at here = ems_json_index(&all, i);
+        if (!json_is_number(x) || !(json_number_value(x) >= -70) ||
+            !(json_number_value(x) <= 20))
+            return ems_json_fail(&here, "is no loudness; it must be a number"
+                                 " from -70 to 20");
+        a->loudness[i] = (float)json_number_value(x);
+    }
+    a->loudness_count = n;
+    return EMS_OK;
+}
+
+static int read_loudness(ems_analysis *a, const json_t *root,
+                         const ems_json_at *at)
+{
+    json_t *o;
+    if (!json_object_get(root, "loudness"))
+        return EMS_OK;
+    int code = ems_json_object(root, at, "loudness", &o);
+    const ems_json_at here = ems_json_key(at, "loudness");
+    if (code == EMS_OK)
+        code = ems_json_number(o, &here, "step", 0.01, 1e6,
+                               &a->loudness_step);
+    if (code == EMS_OK)
+        code = ems_json_number(o, &here, "whole", -70, 20,
+                               &a->loudness_whole);
+    return code < 0 ? code : read_levels(a, o, &here);
+}
+
+static int read_hearing(ems_analysis *a, const json_t *root,
+                        const ems_json_at *at)
+{
+    int code = read_spans(root, at, "speech", a->duration, &a->speech,
+                          &a->speech_count);
+    if (code == EMS_OK)
+        code = read_spans(root, at, "music", a->duration, &a->music,
+                          &a->music_count);
+    return code < 0 ? code : read_loudness(a, root, at);
+}
+
 static int read_head(ems_analysis *a, const json_t *root,
                      const ems_json_at *at)
 {
@@ -320,7 +436,7 @@ static ems_analysis *from_json(const json_t *root, const char *name,
     if (read_head(a, root, &at) < 0 ||
         read_emotion(root, &at, a->emotion) < 0 ||
         read_cuts(a, root, &at) < 0 || read_shots(a, root, &at) < 0 ||
-        read_curve(a, root, &at) < 0) {
+        read_curve(a, root, &at) < 0 || read_hearing(a, root, &at) < 0) {
         ems_analysis_free(a);
         return NULL;
     }

@@ -56,6 +56,16 @@ int ems_film_sound(ems_film *film, const float *samples, size_t count,
     return ems_sound_add(film->sound, samples, count, err);
 }
 
+int ems_film_end(ems_film *film, ems_error *err)
+{
+    return ems_sound_end(film->sound, err);
+}
+
+ems_sound *ems_film_sounds(ems_film *film)
+{
+    return film->sound;
+}
+
 static ems_features nothing(void)
 {
     ems_features f;

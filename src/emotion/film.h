@@ -3,6 +3,7 @@
 #ifndef EMS_FILM_H
 #define EMS_FILM_H
 #include "emotion/features.h"
+#include "emotion/sound.h"
 #include "media/media.h"
 
 typedef struct ems_film ems_film;
@@ -18,6 +19,10 @@ ems_film *ems_film_new(ems_error *err);
 int ems_film_frame(ems_film *film, const ems_frame *frame, ems_error *err);
 int ems_film_sound(ems_film *film, const float *samples, size_t count,
                    ems_error *err);
+/* After the last picture and sound. */
+int ems_film_end(ems_film *film, ems_error *err);
+/* The film's sound; belongs to it. */
+ems_sound *ems_film_sounds(ems_film *film);
 /* Measure one shot whose start and end are set. */
 void ems_film_shot(const ems_film *film, ems_shot *shot);
 /* How many knots the curve needs inside a shot of this length. */

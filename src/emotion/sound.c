@@ -43,6 +43,7 @@ struct ems_sound {
     double band[BANDS];         /* last logarithmic band energies */
     double flux[FLUX];          /* ring */
     uint64_t hops, last_onset;
+    ems_hear *hear;
     int heard;
 };
 
@@ -68,6 +69,11 @@ ems_sound *ems_sound_new(ems_error *err)
         ems_out_of_memory(err);
         return NULL;
     }
+    s->hear = ems_hear_new(err);
+    if (!s->hear) {
+        ems_sound_free(s);
+        return NULL;
+    }
     s->slice_samples = FIRST_SLICE;
     make_bands(s);
     return s;
@@ -79,8 +85,14 @@ void ems_sound_free(ems_sound *s)
         return;
     ems_spectrum_clear(&s->short_fft);
     ems_spectrum_clear(&s->long_fft);
+    ems_hear_free(s->hear);
     ems_free(s->slices);
     ems_free(s);
+}
+
+ems_hear *ems_sound_hear(ems_sound *s)
+{
+    return s->hear;
 }
 
 int ems_sound_heard(const ems_sound *s)
@@ -250,6 +262,8 @@ static int add_hop(ems_sound *s, const float *hop, ems_error *err)
     weigh_hop(s, out, hop);
     ems_spectrum_run(&s->short_fft, s->power, s->window + LONG - SHORT);
     add_timbre(s, out);
+    if (ems_hear_add(s->hear, hop, s->power, err) < 0)
+        return err->code;
     s->flux[s->hops % FLUX] = spectral_flux(s);
     if (is_onset(s)) {
         s->last_onset = s->hops - PEAK;
@@ -279,6 +293,55 @@ int ems_sound_add(ems_sound *s, const float *samples, size_t count,
             return code;
     }
     return EMS_OK;
+}
+
+int ems_sound_end(ems_sound *s, ems_error *err)
+{
+    return s->at ? ems_hear_end(s->hear, err) : EMS_OK;
+}
+
+/* Both channels carry the mono sum. */
+static double lufs_of(double square, double samples)
+{
+    const double decibel = 10 / 2.3025850929940457;
+    return samples > 0 ? fmax(-0.691 + decibel *
+                              ems_exact_log(2 * square / samples + 1e-12),
+                              -70) : -70;
+}
+
+/* ITU-R BS.1770's two gates, over slices instead of its blocks of 400 ms. */
+static double gated(const ems_sound *s, const float *lufs)
+{
+    double floor = -70, result = -70;
+    for (int gate = 0; gate < 2; gate++) {
+        double square = 0, samples = 0;
+        for (size_t i = 0; i < s->count; i++)
+            if ((double)lufs[i] > floor) {
+                square += (double)s->slices[i].square;
+                samples += (double)s->slices[i].samples;
+            }
+        result = lufs_of(square, samples);
+        floor = fmax(result - 10, -70);
+    }
+    return result;
+}
+
+long ems_sound_loudness(const ems_sound *s, float **lufs, double *step,
+                        double *integrated, ems_error *err)
+{
+    *lufs = NULL;
+    if (s->count == 0)
+        return 0;
+    float *level = ems_alloc(s->count, sizeof *level);
+    if (!level)
+        return ems_out_of_memory(err);
+    for (size_t i = 0; i < s->count; i++)
+        level[i] = (float)lufs_of((double)s->slices[i].square,
+                                  (double)s->slices[i].samples);
+    *step = (double)s->slice_samples / EMS_MEDIA_RATE;
+    *integrated = gated(s, level);
+    *lufs = level;
+    return (long)s->count;
 }
 
 /* Slices that begin in [from, to), at least one if there are any. */

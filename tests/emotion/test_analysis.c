@@ -23,6 +23,12 @@
     "\"curve\": [{\"time\": 0, \"valence\": 0.1, \"arousal\": 0.2},"         \
     " {\"time\": 10, \"valence\": -1, \"arousal\": 1}]"
 #define GOOD HEAD EMOTION "," CUTS "," SHOTS "," CURVE "}"
+#define HEARD(speech, loudness)                                             \
+    HEAD EMOTION "," CUTS "," SHOTS "," CURVE ", \"speech\": [" speech "]," \
+    " \"music\": [{\"from\": 0, \"to\": 10}], \"loudness\": {" loudness "}}"
+#define SPANS "{\"from\": 1, \"to\": 2}, {\"from\": 3.5, \"to\": 5}"
+#define LEVELS "\"step\": 0.5, \"whole\": -23.1, \"lufs\": [-20.5, -70, 1]"
+
 
 static ems_analysis *parse(const char *text, ems_error *err)
 {
@@ -46,6 +52,34 @@ static void good_file_is_read(void **state)
     assert_true(ems_analysis_emotion(a)[EMS_JOY] == 0.5);
     assert_true(a->shots[0].features.motion == 2.5);
     assert_true(isnan(a->shots[0].features.loudness));
+    ems_analysis_free(a);
+}
+
+static void what_was_heard_is_read(void **state)
+{
+    (void)state;
+    ems_error err;
+    size_t n;
+    double step, whole;
+    ems_analysis *a = parse(HEARD(SPANS, LEVELS), &err);
+    assert_non_null(a);
+    assert_int_equal(ems_analysis_save(a, EMS_SCRATCH "/h.json", &err),
+                     EMS_OK);
+    ems_analysis_free(a);
+    a = ems_analysis_load(EMS_SCRATCH "/h.json", &err);
+    assert_non_null(a);
+    const ems_stretch *s = ems_analysis_speech(a, &n);
+    assert_true(n == 2 && s[1].from == 3.5 && s[1].to == 5);
+    s = ems_analysis_music(a, &n);
+    assert_true(n == 1 && s[0].to == 10);
+    const float *lufs = ems_analysis_loudness(a, &n, &step, &whole);
+    assert_true(n == 3 && step == 0.5 && whole == -23.1);
+    assert_float_equal(lufs[0], -20.5, 1e-6);
+    ems_analysis_free(a);
+    a = parse(GOOD, &err); /* as written before these were known */
+    assert_null(ems_analysis_speech(a, &n));
+    assert_int_equal(n, 0);
+    assert_null(ems_analysis_loudness(a, &n, &step, &whole));
     ems_analysis_free(a);
 }
 
@@ -93,6 +127,18 @@ static void bad_files_are_refused_by_place(void **state)
          " \"arousal\": 0}]}", "curve[1]"},
         {HEAD EMOTION "," CUTS "," SHOTS ",\"curve\": [{\"time\": 1,"
          " \"valence\": 1.1, \"arousal\": 0}]}", "curve[0].valence"},
+        {HEARD("{\"from\": 2, \"to\": 2}", LEVELS), "speech[0]"},
+        {HEARD(SPANS ", {\"from\": 4, \"to\": 6}", LEVELS), "speech[2]"},
+        {HEARD("{\"from\": 2, \"to\": 11}", LEVELS), "speech[0].to"},
+        {HEARD("{\"from\": 2}", LEVELS), "speech[0].to"},
+        {HEARD("7", LEVELS), "speech[0]"},
+        {HEARD(SPANS, "\"step\": 0, \"whole\": 0, \"lufs\": []"),
+         "loudness.step"},
+        {HEARD(SPANS, "\"step\": 1, \"whole\": -71, \"lufs\": []"),
+         "loudness.whole"},
+        {HEARD(SPANS, "\"step\": 1, \"whole\": -7, \"lufs\": [0, \"x\"]"),
+         "loudness.lufs[1]"},
+        {HEARD(SPANS, "\"step\": 1, \"whole\": -7"), "loudness.lufs"},
     };
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
         ems_error err = {0};
@@ -112,7 +158,7 @@ static void allocation_failures_are_clean(void **state)
     for (; !a && nth < 100; nth++) {
         ems_error err = {0};
         ems_alloc_fail_at(nth);
-        a = parse(GOOD, &err);
+        a = parse(HEARD(SPANS, LEVELS), &err);
         ems_alloc_fail_at(0);
         if (!a)
             assert_int_equal(err.code, EMS_ENOMEM);
@@ -180,6 +226,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_file_is_read),
+        cmocka_unit_test(what_was_heard_is_read),
         cmocka_unit_test(written_file_reads_back),
         cmocka_unit_test(bad_files_are_refused_by_place),
         cmocka_unit_test(allocation_failures_are_clean),
