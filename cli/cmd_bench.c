@@ -112,7 +112,7 @@ static const cli_option compose_options[] = {
     CLI_COUNT(options.window, 0, 65536, "window",
               "tokens in the window when timing starts"),
     CLI_COUNT(options.tokens, 1, 1e9, "tokens",
-              "tokens to time, ten in a lap; the best lap counts"),
+              "tokens to time, in short laps; the best one counts"),
     CLI_COUNT(options.pieces, 1, EMS_BENCH_PIECES, "pieces",
               "pieces composed side by side"),
     {CLI_ROW(CLI_INPUT, data, "data", "FILE",

@@ -15,12 +15,14 @@ typedef struct settings {
     uint64_t line;
 } settings;
 
+static const double DIGITS = 1e4; /* four, as the published tables have */
+
 /* ---- One text ----------------------------------------------------------- */
 
-/* To the four decimals of the published tables. */
-static double rounded(double x)
+/* To a part of 1 / unit, and no -0. */
+static double rounded(double x, double unit)
 {
-    return round(x * 1e4) / 1e4;
+    return round(x * unit) / unit + 0.0;
 }
 
 static void json_scores(cli_json *j, const char *key, const float *score,
@@ -29,7 +31,7 @@ static void json_scores(cli_json *j, const char *key, const float *score,
     cli_json_open(j, key, '{');
     for (size_t i = 0; i < count; i++)
         cli_json_real(j, ems_text_label_name(first + i),
-                      rounded((double)score[i]));
+                      rounded((double)score[i], DIGITS));
     cli_json_close(j, '}');
 }
 
@@ -42,8 +44,8 @@ static void print_json(settings *s, const float *ekman, const float *full)
         cli_json_whole(&s->json, "line", s->line);
     json_scores(&s->json, "ekman", ekman, EMS_TEXT_FULL, EMS_TEXT_EKMAN);
     json_scores(&s->json, "full", full, 0, EMS_TEXT_FULL);
-    cli_json_real(&s->json, "valence", rounded(v));
-    cli_json_real(&s->json, "arousal", rounded(a));
+    cli_json_real(&s->json, "valence", rounded(v, DIGITS));
+    cli_json_real(&s->json, "arousal", rounded(a, DIGITS));
     cli_json_close(&s->json, '}');
 }
 
@@ -79,7 +81,7 @@ static void print_text(const settings *s, const float *ekman,
     ems_text_affect(&v, &a, ekman);
     print_best(ekman, EMS_TEXT_FULL, EMS_TEXT_EKMAN);
     print_best(full, 0, EMS_TEXT_FULL);
-    printf("V %+.2f A %+.2f", v, a);
+    printf("V %+.2f A %+.2f", rounded(v, 100), rounded(a, 100));
     if (s->whole) {
         putchar('\n');
         return;
@@ -108,17 +110,30 @@ static size_t chomp(const char *line, size_t size)
     return size;
 }
 
-/* With --whole the file is one text: read up to a NUL that does not come. */
-static int rate_stream(settings *s, FILE *in)
+static int rate_lines(settings *s, FILE *in)
 {
     char *line = NULL;
     size_t room = 0;
     ssize_t size;
-    while (!cli_interrupted() &&
-           (size = getdelim(&line, &room, s->whole ? '\0' : '\n', in)) >= 0)
+    while (!cli_interrupted() && (size = getline(&line, &room, in)) >= 0)
         rate(s, line, chomp(line, (size_t)size));
     free(line);
     return ferror(in) || !feof(in) ? -1 : 0;
+}
+
+/* No more of a long text is read than is looked at. */
+static int rate_whole(settings *s, FILE *in)
+{
+    enum { MOST = 1 << 24 };
+    char *text = malloc(MOST);
+    if (!text)
+        return -1;
+    const size_t size = fread(text, 1, MOST, in);
+    const bool failed = ferror(in) != 0;
+    if (!failed)
+        rate(s, text, size);
+    free(text);
+    return failed ? -1 : 0;
 }
 
 static int rate_file(settings *s, cli_ui *ui)
@@ -134,7 +149,7 @@ static int rate_file(settings *s, cli_ui *ui)
         cli_json_open(j, NULL, '{');
         cli_json_open(j, "texts", '[');
     }
-    const int code = rate_stream(s, in);
+    const int code = s->whole ? rate_whole(s, in) : rate_lines(s, in);
     const int why = errno;
     if (s->common.json) {
         cli_json_close(j, ']');

@@ -121,11 +121,6 @@ static const cli_option options[] = {
                "share of zeroed values"),
     CLI_NUMBER(options.forget, 0, 0.9, "forget", "X",
                "share of a word's pieces left out"),
-    CLI_COUNT(options.teachers, 0, 100, "teachers",
-              "rounds of five classifiers whose scores of lines they have not"
-              " seen become targets"),
-    CLI_NUMBER(options.blend, 0, 1, "blend", "X",
-               "share of their scores in the targets"),
     {CLI_ROW(CLI_SEED, options.seed, "seed", "N",
              "of the first weights and of the order of the lines")},
     CLI_END,

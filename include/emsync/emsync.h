@@ -368,9 +368,6 @@ typedef struct ems_text_train_options {
     int epochs, batch;  /* lines per step: a multiple of 8 */
     double lr, weight_decay, dropout;
     double forget;      /* share of the pieces of words left out at random */
-    int teachers;       /* rounds of five classifiers whose scores of lines
-                           they did not learn from become targets; 0: none */
-    double blend;       /* share of theirs in the targets */
     uint64_t seed;
 } ems_text_train_options;
 
@@ -694,16 +691,6 @@ EMS_API ems_bench_options ems_bench_defaults(void);
 EMS_API int ems_bench_compose(const ems_bench_options *options,
                               double *tokens_per_second, double *bandwidth,
                               const ems_run *run, ems_error *err);
-typedef struct ems_train_speed { /* of the best step */
-    double tokens;     /* per second */
-    /* Multiplications and additions per second: of the whole step by its
-     * products, of the products with weights, of attention with its softmax
-     * (without what the mask hides), and of multiply-add in registers on all
-     * threads, which is the most there can be. */
-    double step, products, attention, peak;
-} ems_train_speed;
-
-/* Training steps with random weights and tokens. */
 typedef struct ems_precision_loss { /* means over `steps` next tokens */
     uint64_t steps;
     double other_top1;     /* share where another token is the likeliest */
@@ -717,6 +704,16 @@ EMS_API int ems_bench_precision(ems_precision_loss *out, const char *weights,
                                 const char *dataset, ems_precision precision,
                                 int steps, const ems_run *run,
                                 ems_error *err);
+typedef struct ems_train_speed { /* of the best step */
+    double tokens;     /* per second */
+    /* Multiplications and additions per second: of the whole step by its
+     * products, of the products with weights, of attention with its softmax
+     * (without what the mask hides), and of multiply-add in registers on all
+     * threads, which is the most there can be. */
+    double step, products, attention, peak;
+} ems_train_speed;
+
+/* Training steps with random weights and tokens. */
 EMS_API int ems_bench_train(const ems_bench_options *options,
                             ems_train_speed *speed, const ems_run *run,
                             ems_error *err);

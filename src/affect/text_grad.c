@@ -219,11 +219,10 @@ static void lose(const run *r)
     for (size_t l = 0; l < r->s->in.lines; l++) {
         float *o = r->s->o + l * EMS_TEXT_PADDED;
         for (size_t i = 0; i < EMS_TEXT_OUTPUTS; i++) {
-            const double x = (double)o[i], w = (double)r->net->weight[i];
+            const double x = (double)o[i], e = exp(-fabs(x));
             const double y = (double)r->s->in.target[l][i];
-            const double e = exp(-fabs(x));
-            r->s->loss += w * (fmax(x, 0) - x * y + log1p(e));
-            o[i] = (float)(w * ((x >= 0 ? 1 : e) / (1 + e) - y));
+            r->s->loss += fmax(x, 0) - x * y + log1p(e);
+            o[i] = (float)((x >= 0 ? 1 : e) / (1 + e) - y);
         }
         for (size_t i = EMS_TEXT_OUTPUTS; i < EMS_TEXT_PADDED; i++)
             o[i] = 0;

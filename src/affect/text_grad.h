@@ -38,7 +38,6 @@ typedef struct ems_text_net { /* shared by all shards */
     ems_text_shape shape;
     const ems_text_params *params;
     const float *table;     /* [B,D] */
-    float weight[EMS_TEXT_OUTPUTS]; /* of each output's loss */
     float dropout;
     ems_cpu_level level;
     const ems_ops *ops;

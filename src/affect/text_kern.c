@@ -8,7 +8,7 @@
 #define CAT(a, b) JOIN(a, b)
 
 /* Sums are kept in registers: AVX-512 has twice as many. */
-enum { ROWS = EMS_VW == 16 ? 8 : 4, WIDE = 64 / EMS_VW };
+enum { ROWS = EMS_VW == 16 ? 8 : 6, WIDE = 64 / EMS_VW };
 
 static inline __attribute__((always_inline)) void
 tile(const ems_dense *d, size_t i, size_t j, const int rows, const int cols)
@@ -18,12 +18,14 @@ tile(const ems_dense *d, size_t i, size_t j, const int rows, const int cols)
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < cols; v++)
             s[r][v] = (vf){0};
-    for (size_t p = 0; p < d->k; p++, w += d->n)
+    for (size_t p = 0; p < d->k; p++, w += d->n) {
+        __builtin_prefetch(w + 8 * d->n);
         for (int r = 0; r < rows; r++) {
             const vf x = vset(a[(size_t)r * d->stride + p]);
             for (int v = 0; v < cols; v++)
                 s[r][v] = vfma(x, vload(w + v * EMS_VW), s[r][v]);
         }
+    }
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < cols; v++) {
             const size_t at = j + (size_t)v * EMS_VW;

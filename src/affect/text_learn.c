@@ -81,7 +81,6 @@ static int make_optim(ems_learner *l)
 
 ems_learner *ems_learner_new(const ems_text_shape *s,
                              const float prior[EMS_TEXT_OUTPUTS],
-                             const float weight[EMS_TEXT_OUTPUTS],
                              uint64_t seed, ems_pool *pool, ems_error *err)
 {
     ems_learner *l = ems_alloc(1, sizeof *l);
@@ -91,7 +90,6 @@ ems_learner *ems_learner_new(const ems_text_shape *s,
         l->net.params = &l->params;
         l->net.level = ems_cpu_best();
         l->net.ops = ems_ops_get(l->net.level);
-        memcpy(l->net.weight, weight, sizeof l->net.weight);
         l->pool = pool;
         l->floats = ems_text_params_place(&l->params, NULL, s);
         l->weights = ems_alloc_aligned(4 * l->floats, sizeof(float));
@@ -279,18 +277,11 @@ static int step(batch *b, double lr, double *loss)
 
 /* ---- Lessons ------------------------------------------------------------ */
 
-static size_t list_lines(size_t *order, const ems_lesson *x)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < x->set->count; i++)
-        if (!x->used || x->used[i])
-            order[n++] = i;
-    return n;
-}
-
 static void shuffle(size_t *order, size_t n, uint64_t seed, uint64_t epoch)
 {
     ems_rng rng = ems_rng_seed(seed, 2 + epoch);
+    for (size_t i = 0; i < n; i++)
+        order[i] = i;
     for (size_t i = n; i > 1; i--) {
         const size_t j = ems_rng_below(&rng, i), t = order[i - 1];
         order[i - 1] = order[j];
@@ -309,10 +300,10 @@ static int make_shards(ems_learner *l, size_t lines, ems_error *err)
     return EMS_OK;
 }
 
-static int teach_epoch(batch *b, size_t *order, size_t lines, double *mean,
-                       ems_error *err)
+static int teach_epoch(batch *b, size_t *order, ems_error *err)
 {
     const ems_lesson *x = b->lesson;
+    const size_t lines = x->set->count;
     double sum = 0, loss;
     shuffle(order, lines, x->seed, b->number);
     for (size_t at = 0; at < lines; at += b->lines) {
@@ -322,7 +313,7 @@ static int teach_epoch(batch *b, size_t *order, size_t lines, double *mean,
         b->lines = lines - at < x->batch ? lines - at : x->batch;
         if (ems_cancelled(x->run))
             return ems_fail_cancelled(err);
-        ems_progress(x->run, "train", x->from + (x->to - x->from) * done);
+        ems_progress(x->run, "train", done);
         if (step(b, ems_learning_rate(x->lr, 0.01, x->warmup, b->l->step,
                                       done), &loss) < 0)
             return ems_fail(err, EMS_EINTERNAL, "the loss is not finite any"
@@ -330,23 +321,23 @@ static int teach_epoch(batch *b, size_t *order, size_t lines, double *mean,
                             (unsigned long long)b->l->step + 1);
         sum += loss;
     }
-    *mean = sum / (double)lines;
+    ems_log(x->run, EMS_LOG_INFO, "epoch %llu of %zu: loss %.4f",
+            (unsigned long long)b->number + 1, x->epochs,
+            sum / (double)lines);
     return EMS_OK;
 }
 
-int ems_learner_teach(ems_learner *l, const ems_lesson *lesson, double *loss,
+int ems_learner_teach(ems_learner *l, const ems_lesson *lesson,
                       ems_error *err)
 {
     size_t *order = ems_alloc(lesson->set->count, sizeof *order);
     if (!order)
         return ems_out_of_memory(err);
-    const size_t lines = list_lines(order, lesson);
     batch b = {.l = l, .lesson = lesson};
     l->net.dropout = lesson->dropout;
-    *loss = 0;
     int code = make_shards(l, lesson->batch, err);
     for (; code == EMS_OK && b.number < lesson->epochs; b.number++)
-        code = teach_epoch(&b, order, lines, loss, err);
+        code = teach_epoch(&b, order, err);
     ems_free(order);
     return code;
 }

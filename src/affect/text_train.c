@@ -12,10 +12,9 @@
 ems_text_train_options ems_text_train_defaults(void)
 {
     return (ems_text_train_options){
-        .buckets = 65536, .width = 64, .channels = 128, .hidden = 128,
-        .epochs = 6, .batch = 64, .lr = 2e-3, .weight_decay = 0.01,
-        .dropout = 0.3, .forget = 0.15, .teachers = 0, .blend = 0.5,
-        .seed = 1};
+        .buckets = 65536, .width = 96, .channels = 128, .hidden = 256,
+        .epochs = 8, .batch = 64, .lr = 2e-3, .weight_decay = 0.01,
+        .dropout = 0.3, .forget = 0.15, .seed = 1};
 }
 
 static int in(double x, double low, double high)
@@ -30,18 +29,15 @@ static int options_check(const ems_text_train_options *o, ems_error *err)
     if (!o->folder || !o->out)
         return ems_fail(err, EMS_EINVAL, "training needs a folder with"
                         " GoEmotions and a file for the weights");
-    if (o->epochs < 1 || o->epochs > 1000 || o->teachers < 0 ||
-        o->teachers > 100 || o->batch < EMS_SHARD || o->batch > 512 ||
-        o->batch % EMS_SHARD)
-        return ems_fail(err, EMS_EINVAL, "take 1 to 1000 epochs, at most 100"
-                        " teachers and batches of 8 to 512 lines, a multiple"
-                        " of 8");
+    if (o->epochs < 1 || o->epochs > 1000 || o->batch < EMS_SHARD ||
+        o->batch > 512 || o->batch % EMS_SHARD)
+        return ems_fail(err, EMS_EINVAL, "take 1 to 1000 epochs, and batches"
+                        " of 8 to 512 lines, a multiple of 8");
     if (!in(o->lr, 1e-9, 1) || !in(o->weight_decay, 0, 1) ||
-        !in(o->dropout, 0, 0.9) || !in(o->forget, 0, 0.9) ||
-        !in(o->blend, 0, 1))
+        !in(o->dropout, 0, 0.9) || !in(o->forget, 0, 0.9))
         return ems_fail(err, EMS_EINVAL, "an option of training is out of"
                         " range: lr 0..1, weight decay 0..1, dropout and"
-                        " forgetting 0..0.9, blend 0..1");
+                        " forgetting 0..0.9");
     return ems_text_shape_check(&s, err);
 }
 
@@ -52,10 +48,7 @@ typedef struct school {
     const ems_run *run;
     ems_pool *pool;
     ems_text_set train, dev, test;
-    float *target;        /* [train, outputs]: what the pupil is told */
-    float *heard;         /* [train, outputs]: the teachers' scores, summed */
-    uint8_t *used;        /* [train] */
-    double done, share;   /* of the progress */
+    float *target;        /* [train, outputs]: 1 where a label holds */
 } school;
 
 static void priors(float *prior, const school *s)
@@ -68,87 +61,35 @@ static void priors(float *prior, const school *s)
     }
 }
 
-/* Teach a learner with the lines in `used` (NULL: all). */
-static ems_text *learn(school *s, const uint8_t *used, uint64_t seed,
-                       ems_error *err)
+static void set_targets(school *s)
+{
+    for (size_t i = 0; i < s->train.count; i++)
+        for (size_t o = 0; o < EMS_TEXT_OUTPUTS; o++)
+            s->target[i * EMS_TEXT_OUTPUTS + o] =
+                (float)(s->train.labels[i] >> o & 1);
+}
+
+static ems_text *learn(school *s, ems_error *err)
 {
     const ems_text_train_options *o = s->options;
     const ems_text_shape shape = {(size_t)o->buckets, (size_t)o->width,
                                   (size_t)o->channels, (size_t)o->hidden};
-    float prior[EMS_TEXT_OUTPUTS], weight[EMS_TEXT_OUTPUTS];
+    float prior[EMS_TEXT_OUTPUTS];
     priors(prior, s);
-    for (size_t i = 0; i < EMS_TEXT_OUTPUTS; i++)
-        weight[i] = 1;
-    ems_learner *l = ems_learner_new(&shape, prior, weight, seed, s->pool,
-                                     err);
+    set_targets(s);
+    ems_learner *l = ems_learner_new(&shape, prior, o->seed, s->pool, err);
     if (!l)
         return NULL;
     const ems_lesson lesson = {
-        .set = &s->train, .used = used, .target = s->target,
-        .batch = (size_t)o->batch, .epochs = (size_t)o->epochs, .lr = o->lr,
-        .decay = o->weight_decay, .warmup = 100, .dropout = (float)o->dropout,
-        .forget = (float)o->forget, .seed = seed, .run = s->run,
-        .from = s->done, .to = s->done + s->share};
-    double loss;
+        .set = &s->train, .target = s->target, .batch = (size_t)o->batch,
+        .epochs = (size_t)o->epochs, .lr = o->lr, .decay = o->weight_decay,
+        .warmup = 100, .dropout = (float)o->dropout,
+        .forget = (float)o->forget, .seed = o->seed, .run = s->run};
     ems_text *t = NULL;
-    if (ems_learner_teach(l, &lesson, &loss, err) == EMS_OK)
+    if (ems_learner_teach(l, &lesson, err) == EMS_OK)
         t = ems_learner_result(l, err);
     ems_learner_free(l);
-    s->done += s->share;
-    if (t)
-        ems_log(s->run, EMS_LOG_INFO, "seed %llu: loss %.4f",
-                (unsigned long long)seed, loss);
     return t;
-}
-
-static void set_targets(school *s, double blend)
-{
-    const size_t n = s->train.count;
-    for (size_t i = 0; i < n; i++)
-        for (size_t o = 0; o < EMS_TEXT_OUTPUTS; o++) {
-            const size_t at = i * EMS_TEXT_OUTPUTS + o;
-            const double y = (double)(s->train.labels[i] >> o & 1);
-            const double heard = blend > 0 ? (double)s->heard[at] : 0;
-            s->target[at] = (float)(y + blend * (heard - y));
-        }
-}
-
-/* Each teacher learns from four fifths of the lines and speaks about the
- * rest: what it says of a line it has not seen is worth more. */
-enum { FOLDS = 5 };
-
-static int ask_teacher(school *s, int teacher, float *said, ems_error *err)
-{
-    const size_t n = s->train.count, fold = (size_t)teacher % FOLDS;
-    for (size_t i = 0; i < n; i++)
-        s->used[i] = (i + (size_t)(teacher / FOLDS) * (i / FOLDS)) % FOLDS !=
-                     fold;
-    ems_text *t = learn(s, s->used, s->options->seed + 1000 +
-                        (uint64_t)teacher, err);
-    if (!t)
-        return -1;
-    ems_text_rate_set(said, t, &s->train, s->pool);
-    for (size_t i = 0; i < n * EMS_TEXT_OUTPUTS; i++)
-        if (!s->used[i / EMS_TEXT_OUTPUTS])
-            s->heard[i] += said[i];
-    ems_text_free(t);
-    return 0;
-}
-
-static int ask_teachers(school *s, ems_error *err)
-{
-    const int rounds = s->options->teachers;
-    const size_t cells = s->train.count * EMS_TEXT_OUTPUTS;
-    float *said = ems_alloc(cells, sizeof *said);
-    if (!said)
-        return ems_out_of_memory(err);
-    int failed = 0;
-    for (int i = 0; i < rounds * FOLDS && !failed; i++)
-        failed = ask_teacher(s, i, said, err) < 0;
-    for (size_t i = 0; i < cells; i++)
-        s->heard[i] /= (float)rounds;
-    ems_free(said);
-    return failed ? err->code : EMS_OK;
 }
 
 /* ---- Judgement ---------------------------------------------------------- */
@@ -190,32 +131,20 @@ static int load_sets(school *s, const char *folder, ems_error *err)
         code = ems_text_set_load(&s->test, folder, "test", err);
     if (code < 0)
         return code;
-    const size_t cells = s->train.count * EMS_TEXT_OUTPUTS;
-    s->target = ems_alloc(cells, sizeof *s->target);
-    s->heard = ems_alloc(cells, sizeof *s->heard);
-    s->used = ems_alloc(s->train.count, 1);
-    if (!s->target || !s->heard || !s->used)
-        return ems_out_of_memory(err);
-    return EMS_OK;
+    s->target = ems_alloc(s->train.count * EMS_TEXT_OUTPUTS,
+                          sizeof *s->target);
+    return s->target ? EMS_OK : ems_out_of_memory(err);
 }
 
 static int train_and_save(school *s, ems_text_result *r, ems_error *err)
 {
-    const ems_text_train_options *o = s->options;
-    s->share = 1.0 / (1 + o->teachers * FOLDS);
-    set_targets(s, 0);
-    if (o->teachers > 0) {
-        const int code = ask_teachers(s, err);
-        if (code < 0)
-            return code;
-        set_targets(s, o->blend);
-    }
-    ems_text *t = learn(s, NULL, o->seed, err);
+    ems_text *t = learn(s, err);
     if (!t)
         return err->code;
     int code = judge(t, &s->dev, &s->test, 1, s->pool, r, err);
     if (code == EMS_OK)
-        code = ems_text_save(t, o->out, "GoEmotions (Apache-2.0)", err);
+        code = ems_text_save(t, s->options->out, "GoEmotions (Apache-2.0)",
+                             err);
     ems_text_free(t);
     return code;
 }
@@ -243,8 +172,6 @@ int ems_train_text(const ems_text_train_options *options,
     ems_text_set_clear(&s.dev);
     ems_text_set_clear(&s.test);
     ems_free(s.target);
-    ems_free(s.heard);
-    ems_free(s.used);
     ems_pool_free(s.pool);
     return code;
 }

@@ -2,6 +2,7 @@
 #include "base/run.h"
 #include "music/infer.h"
 
+#include <math.h>
 #include <string.h>
 
 enum {
@@ -109,48 +110,43 @@ static int fill_window(const bench *b, ems_session *s, ems_error *err)
     return code;
 }
 
-/* Seconds of `steps` tokens of every piece. The windows stay as long as they
- * are: every token takes the place of the one before. */
-static int time_steps(const bench *b, int first, int steps, double *seconds,
-                      ems_error *err)
+/* A token for every piece. The windows stay as long as they are: it takes the
+ * place of the one before. */
+static int step_all(const bench *b, int step, ems_error *err)
 {
     int token[EMS_BENCH_PIECES];
     float left[EMS_BENCH_PIECES];
     const size_t pieces = (size_t)b->o->pieces;
-    const double start = ems_now();
-    for (int step = first; step < first + steps; step++) {
-        for (size_t i = 0; i < pieces; i++) {
-            ems_session_rewind(b->session[i], b->o->window + EMS_CONDITIONS);
-            token[i] = 1 + (step * 37 + (int)i) % (b->shape.vocab_size - 1);
-            left[i] = 1;
-        }
-        const int code = ems_sessions_append(b->session, token, left, pieces,
-                                             err);
-        if (code < 0)
-            return code;
+    for (size_t i = 0; i < pieces; i++) {
+        ems_session_rewind(b->session[i], b->o->window + EMS_CONDITIONS);
+        token[i] = 1 + (step * 37 + (int)i) % (b->shape.vocab_size - 1);
+        left[i] = 1;
     }
-    *seconds = ems_now() - start;
-    return EMS_OK;
+    return ems_sessions_append(b->session, token, left, pieces, err);
 }
 
-/* The best lap: other work on the machine only ever adds. */
+/* The best lap of two tokens or a millisecond: other work on the machine only
+ * ever adds, and a short lap may find a gap in it. */
 static int time_tokens(const bench *b, double *rate, ems_error *err)
 {
-    enum { LAP = 10 };
+    static const double LAP = 1e-3;
     *rate = 0;
-    for (int done = 0, steps; done < b->o->tokens; done += steps) {
+    for (int done = 0; done < b->o->tokens;) {
+        const double start = ems_now();
         double seconds = 0;
-        const int left = b->o->tokens - done;
-        steps = left < LAP ? left : LAP;
+        int steps = 0;
         if (ems_cancelled(b->run))
             return ems_fail_cancelled(err);
-        const int code = time_steps(b, done, steps, &seconds, err);
-        if (code < 0)
-            return code;
-        const double here = steps * b->o->pieces /
-                            (seconds > 0 ? seconds : 1e-9);
+        while (steps < 2 || seconds < LAP) {
+            const int code = step_all(b, done + steps++, err);
+            if (code < 0)
+                return code;
+            seconds = ems_now() - start;
+        }
+        const double here = steps * b->o->pieces / seconds;
         *rate = here > *rate ? here : *rate;
-        ems_progress(b->run, "bench", (done + steps) / (double)b->o->tokens);
+        done += steps;
+        ems_progress(b->run, "bench", fmin(1, done / (double)b->o->tokens));
     }
     return EMS_OK;
 }

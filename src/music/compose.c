@@ -52,8 +52,9 @@ static int check_model(const composer *c, const char *path)
 
 static int open_model(composer *c)
 {
-    char *found = c->brief.options->model ? NULL : ems_model_find(c->err);
-    const char *path = c->brief.options->model ? c->brief.options->model : found;
+    const char *wanted = c->brief.options->model;
+    char *found = wanted ? NULL : ems_model_find(c->err);
+    const char *path = wanted ? wanted : found;
     int code = path ? EMS_OK : EMS_EIO;
     if (path) {
         c->brief.net = ems_net_open(path, c->brief.options->precision,

@@ -58,8 +58,6 @@ static int setup(void **state)
     s->net = (ems_text_net){.shape = SHAPE, .params = &s->params,
                             .table = s->table, .level = ems_cpu_best()};
     s->net.ops = ems_ops_get(s->net.level);
-    for (size_t o = 0; o < EMS_TEXT_OUTPUTS; o++)
-        s->net.weight[o] = 0.5f + (float)o / 20;
     s->shard = ems_shard_new(&SHAPE, NULL);
     s->work = ems_alloc_aligned(ems_gemm_work(s->net.level), 1);
     make_input(&s->shard->in, &rng);

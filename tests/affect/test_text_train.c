@@ -85,7 +85,6 @@ static ems_text_train_options small(const char *out)
     o.epochs = 8;
     o.lr = 0.01;
     o.batch = 24;
-    o.teachers = 0;
     return o;
 }
 
@@ -108,17 +107,6 @@ static void learns(void **state)
     assert_int_equal(ems_bench_text(out, FOLDER "/ekman/test.tsv", &speed,
                                     NULL, &err), 0);
     assert_true(speed > 100);
-}
-
-static void learns_from_teachers(void **state)
-{
-    (void)state;
-    ems_text_result r;
-    ems_text_train_options o = small(EMS_SCRATCH "/taught.safetensors");
-    o.teachers = 1;
-    o.epochs = 4;
-    assert_int_equal(ems_train_text(&o, &r, NULL, NULL), EMS_OK);
-    assert_true(r.ekman_macro[1] > 0.9);
 }
 
 static void same_weights_on_any_threads(void **state)
@@ -146,19 +134,17 @@ static void a_nan_ends_training(void **state)
     (void)state;
     ems_text_set set;
     ems_error err;
-    double loss;
-    float prior[EMS_TEXT_OUTPUTS], weight[EMS_TEXT_OUTPUTS];
+    float prior[EMS_TEXT_OUTPUTS];
     assert_int_equal(ems_text_set_load(&set, FOLDER, "dev", NULL), EMS_OK);
     float *target = ems_alloc(set.count * EMS_TEXT_OUTPUTS, sizeof *target);
     target[7] = NAN;
     for (size_t o = 0; o < EMS_TEXT_OUTPUTS; o++)
-        prior[o] = 0.1f, weight[o] = 1;
+        prior[o] = 0.1f;
     const ems_text_shape shape = {100, 32, 32, 32};
-    ems_learner *l = ems_learner_new(&shape, prior, weight, 1, NULL, NULL);
+    ems_learner *l = ems_learner_new(&shape, prior, 1, NULL, NULL);
     const ems_lesson lesson = {.set = &set, .target = target, .batch = 16,
-                               .epochs = 2, .lr = 1e-3, .seed = 1, .to = 1};
-    assert_int_equal(ems_learner_teach(l, &lesson, &loss, &err),
-                     EMS_EINTERNAL);
+                               .epochs = 2, .lr = 1e-3, .seed = 1};
+    assert_int_equal(ems_learner_teach(l, &lesson, &err), EMS_EINTERNAL);
     assert_non_null(strstr(err.text, "loss is not finite"));
     ems_learner_free(l);
     ems_free(target);
@@ -237,7 +223,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(learns),
-        cmocka_unit_test(learns_from_teachers),
         cmocka_unit_test(same_weights_on_any_threads),
         cmocka_unit_test(a_nan_ends_training),
         cmocka_unit_test(bad_folders),
