@@ -77,12 +77,13 @@ static void print_boundaries(const ems_evaluation *e)
 
 static void print_held_out(const ems_evaluation *e)
 {
-    printf("\n%-22s%12s%12s%12s%12s\n", "held-out music, offsets", "tokens",
-           "NLL", "top-1", "top-5");
-    for (int i = 0; i < EMS_EVALUATE_OFFSETS; i++) {
+    printf("\n%-30s%10s%10s%10s%10s%12s %d\n", "held-out music, told",
+           "tokens", "NLL", "top-1", "top-5", "NLL, first",
+           EMS_EVALUATE_EARLY);
+    for (int i = 0; i < EMS_EVALUATE_TELLINGS; i++) {
         const ems_nll_row *r = &e->nll[i];
-        printf("  %-21s%12.0f%12.4f%12.4f%12.4f\n", r->name, r->tokens,
-               r->nll, r->top1, r->top5);
+        printf("  %-28s%10.0f%10.4f%10.4f%10.4f%12.4f\n", r->name, r->tokens,
+               r->nll, r->top1, r->top5, r->early);
     }
 }
 

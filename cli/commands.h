@@ -54,6 +54,10 @@ extern const char *const cli_stem_names[];      /* files of --stems */
                "higher is more daring"),                                      \
     CLI_NUMBER(f.top_p, 0.01, 1, "top-p", "X",                             \
                "share of likely continuations to draw from"),                 \
+    CLI_NUMBER(f.guidance, 0, 20, "guidance", "X",                         \
+               "how strongly music follows the emotion; 1: as trained"),      \
+    CLI_NUMBER(f.steer, 0, 1, "steer", "X",                                \
+               "how strongly density and key are led by the emotion"),        \
     CLI_SWITCH(f.fewer_instruments, 1, "fewer-instruments",                \
                "one or two instruments"),                                     \
     CLI_SWITCH(f.from_start, 1, "from-start",                              \

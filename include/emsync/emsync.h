@@ -218,14 +218,19 @@ typedef struct ems_compose_options {
     const char *model;   /* safetensors; NULL: the model that ships */
     double temperature;  /* default 1.35 is the paper's; see docs/MUSIC.md */
     double top_p;
+    double guidance;     /* how strongly the emotion is followed, exact mode
+                            only: 1 as the model says, 0 not at all; twice the
+                            work unless 1; default 3 (docs/MUSIC.md) */
+    double steer;        /* how strongly density and key are led by the emotion,
+                            exact mode only: 0 not at all, 1 (default) */
     int fewer_instruments; /* nonzero: one or two instruments */
     int from_start;      /* nonzero: prime as the true beginning of a song */
     int hop;             /* tokens dropped when the window is full;
                             0: a third of the window; 1: as the authors do */
     ems_precision precision; /* of the weights at work; default EMS_INT8
                             (docs/decisions/023) */
-    int candidates;      /* pieces composed, of which the best is kept
-                            (docs/MUSIC.md); default 1, at most 64 */
+    int candidates;      /* pieces composed, of which the best is kept, exact
+                            mode only (docs/MUSIC.md); default 4, at most 64 */
 } ems_compose_options;
 
 EMS_API ems_compose_options ems_compose_defaults(void);
@@ -539,6 +544,9 @@ typedef struct ems_train_options {
                                 shape is theirs; only its context_len may be
                                 larger: what can be kept is kept */
     int batch, steps;        /* sequences per graph; steps in all */
+    int excerpt;             /* tokens of a sequence; 0: all that the model can
+                                see. Shorter ones begin more often from the
+                                conditions alone, which teaches to heed them */
     int accumulate;          /* graphs per step: a step takes `accumulate` x
                                 `batch` sequences of every rank; 1 */
     double minutes;          /* stop when training has taken this long in
@@ -598,7 +606,7 @@ enum {
     EMS_EVALUATE_NOVELTY = 16,   /* passages shared with the training music */
     EMS_EVALUATE_ALL = 31,
     EMS_EVALUATE_MEASURES = 20, EMS_EVALUATE_GRID = 5, EMS_EVALUATE_WAYS = 4,
-    EMS_EVALUATE_OFFSETS = 3,
+    EMS_EVALUATE_TELLINGS = 5, EMS_EVALUATE_EARLY = 128 /* tokens */,
 };
 
 typedef struct ems_evaluate_options {
@@ -631,9 +639,11 @@ typedef struct ems_boundary_row { /* one way to compose for boundaries */
     double chords_per_minute;
 } ems_boundary_row;
 
-typedef struct ems_nll_row { /* held-out music, one way to tell the offsets */
+typedef struct ems_nll_row { /* held-out music, one way to tell of it */
     const char *name;
     double tokens, nll, top1, top5;
+    double early; /* nll of the first EMS_EVALUATE_EARLY tokens: what follows
+                     says for itself what emotion it has */
 } ems_nll_row;
 
 typedef struct ems_evaluation { /* parts that were not done are all zero */
@@ -649,7 +659,7 @@ typedef struct ems_evaluation { /* parts that were not done are all zero */
     double rho_valence, rho_arousal, r_valence, r_arousal; /* Spearman's,
                                                               Pearson's */
     ems_boundary_row boundary[EMS_EVALUATE_WAYS];
-    ems_nll_row nll[EMS_EVALUATE_OFFSETS];
+    ems_nll_row nll[EMS_EVALUATE_TELLINGS];
     ems_passage longest;        /* shared passage of all pieces */
     double shared_bars;         /* mean */
     size_t too_long;            /* pieces above EMS_NOVELTY_BARS */

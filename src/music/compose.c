@@ -14,6 +14,7 @@
 enum {
     LEAST_CONTEXT = 16,
     MOST_VOICES = 64,
+    MOST_GUIDANCE = 20,
 };
 static const double SHORTEST_WITH_ENDING = 6; /* seconds */
 static const double ENDING = 2.5;  /* how long the last chord stands */
@@ -32,7 +33,8 @@ typedef struct composer {
 ems_compose_options ems_compose_defaults(void)
 {
     return (ems_compose_options){.temperature = 1.35, .top_p = 0.6,
-                                 .precision = EMS_INT8, .candidates = 1};
+                                 .guidance = 3, .steer = 1,
+                                 .precision = EMS_INT8, .candidates = 4};
 }
 
 /* ---- The model ----------------------------------------------------------- */
@@ -82,6 +84,12 @@ static int check_options(const composer *c)
     if (!(o->top_p > 0 && o->top_p <= 1))
         return ems_fail(c->err, EMS_EINVAL, "top-p %g must lie above 0 and at"
                         " most at 1", o->top_p);
+    if (!(o->guidance >= 0 && o->guidance <= MOST_GUIDANCE))
+        return ems_fail(c->err, EMS_EINVAL, "guidance %g must lie between 0"
+                        " and %d", o->guidance, MOST_GUIDANCE);
+    if (!(o->steer >= 0 && o->steer <= 1))
+        return ems_fail(c->err, EMS_EINVAL, "steer %g must lie between 0 and"
+                        " 1", o->steer);
     if (o->hop < 0)
         return ems_fail(c->err, EMS_EINVAL, "hop %d is negative", o->hop);
     return EMS_OK;
@@ -105,6 +113,26 @@ static int set_hits(ems_brief *b, ems_error *err)
     return EMS_OK;
 }
 
+/* In exact mode the bars are planned and the model lives in score time. */
+static int set_time(ems_brief *b, ems_error *err)
+{
+    b->marks = ems_alloc(b->hit_count + 1, sizeof *b->marks);
+    if (!b->marks)
+        return ems_out_of_memory(err);
+    memcpy(b->marks, b->hits, b->hit_count * sizeof *b->marks);
+    b->end = b->plan->duration;
+    if (!b->exact)
+        return EMS_OK;
+    int code = ems_metre_plan(&b->metre, b->plan, b->hits, b->hit_count, err);
+    if (code == EMS_OK)
+        code = ems_clock_plan(&b->clock, &b->metre, b->plan->duration, err);
+    for (size_t i = 0; i < b->hit_count && code == EMS_OK; i++)
+        b->marks[i] = ems_clock_score(&b->clock, b->hits[i]);
+    if (code == EMS_OK)
+        b->end = ems_clock_score(&b->clock, b->end);
+    return code;
+}
+
 static int set_window(ems_brief *b, ems_error *err)
 {
     b->window = (size_t)ems_net_shape(b->net)->context_len - 3;
@@ -117,7 +145,7 @@ static int set_window(ems_brief *b, ems_error *err)
 
 static int set_voices(composer *c)
 {
-    c->voices = (size_t)c->brief.options->candidates;
+    c->voices = c->brief.exact ? (size_t)c->brief.options->candidates : 1;
     c->brief.pool = ems_pool_new(ems_run_threads(c->run), c->err);
     c->voice = c->brief.pool ? ems_alloc(c->voices, sizeof *c->voice) : NULL;
     if (!c->voice)
@@ -142,9 +170,8 @@ static int set_out(composer *c)
         code = set_hits(b, c->err);
     if (code == EMS_OK)
         code = set_window(b, c->err);
-    if (code == EMS_OK && b->exact)
-        code = ems_metre_plan(&b->metre, b->plan, b->hits, b->hit_count,
-                              c->err);
+    if (code == EMS_OK)
+        code = set_time(b, c->err);
     return code == EMS_OK ? set_voices(c) : code;
 }
 
@@ -154,9 +181,9 @@ static int set_out(composer *c)
  * model was told of, here, all at once. */
 static int step_all(composer *c, size_t *active, double *done)
 {
-    ems_session *session[MOST_VOICES];
-    int token[MOST_VOICES];
-    float seconds[MOST_VOICES];
+    ems_session *session[2 * MOST_VOICES];
+    int token[2 * MOST_VOICES];
+    float seconds[2 * MOST_VOICES];
     size_t n = 0;
     *active = 0;
     *done = 1;
@@ -169,8 +196,13 @@ static int step_all(composer *c, size_t *active, double *done)
             return code;
         if (code > 0)
             session[n++] = v->session;
+        if (code > 0 && v->plain) {
+            token[n] = token[n - 1];
+            seconds[n] = seconds[n - 1];
+            session[n++] = v->plain;
+        }
         *active += !v->done;
-        *done = fmin(*done, v->bounds.cursor / c->brief.plan->duration);
+        *done = fmin(*done, v->bounds.cursor / c->brief.end);
     }
     return n ? ems_sessions_append(session, token, seconds, n, c->err)
              : EMS_OK;
@@ -307,10 +339,12 @@ static void clear(composer *c)
         ems_voice_clear(&c->voice[i]);
     ems_free(c->voice);
     ems_critic_free(c->critic);
+    ems_clock_clear(&c->brief.clock);
     ems_metre_clear(&c->brief.metre);
     ems_net_free(c->brief.net);
     ems_pool_free(c->brief.pool);
     ems_free(c->brief.hits);
+    ems_free(c->brief.marks);
 }
 
 ems_piece *ems_compose(const ems_plan *plan,

@@ -1,6 +1,6 @@
 /* How likely a model finds held-out music: the excerpts of training's own
- * validation, with the offsets to the boundaries given, left out, and taken
- * from another excerpt. */
+ * validation, with the offsets to the boundaries and the emotion given, left
+ * out, and taken from another excerpt. */
 #include "base/mem.h"
 #include "base/run.h"
 #include "music/evaluate.h"
@@ -9,13 +9,18 @@
 #include "music/train_sample.h"
 #include "music/vocab.h"
 
+#include <math.h>
 #include <string.h>
 
-enum { BATCH = 4, GIVEN = 0, WITHHELD, SHUFFLED };
+enum { BATCH = 4 };
+typedef enum telling {
+    ALL, NO_OFFSETS, OTHER_OFFSETS, NO_EMOTION, OTHER_EMOTION
+} telling;
 #define HELD_STREAM 0x68656c64 /* as in train.c */
 
-static const char *const offset_name[EMS_EVALUATE_OFFSETS] = {
-    "given", "withheld", "another excerpt's"};
+static const char *const telling_name[EMS_EVALUATE_TELLINGS] = {
+    "all", "no offsets", "another excerpt's offsets", "no emotion",
+    "another excerpt's emotion"};
 
 typedef struct scorer {
     ems_params params;
@@ -85,50 +90,77 @@ static void take_excerpt(const scorer *s, size_t number, int blind,
     ems_sample_held(&s->sampler, &rng, blind, &e);
 }
 
-static void fill_batch(const scorer *s, size_t first, size_t count, int way)
+static void tell_row(const scorer *s, size_t number, size_t next, telling way,
+                     ems_excerpt row)
+{
+    const ems_excerpt spare = row_of(s, BATCH);
+    take_excerpt(s, number, way == NO_OFFSETS, row);
+    if (way == OTHER_OFFSETS || way == OTHER_EMOTION)
+        take_excerpt(s, next, 0, spare);
+    if (way == OTHER_OFFSETS)
+        memcpy(row.seconds, spare.seconds,
+               s->sampler.length * sizeof *row.seconds);
+    for (int i = 0; i < 2 && way >= NO_EMOTION; i++)
+        row.conditions[i] = way == NO_EMOTION ? NAN : spare.conditions[i];
+}
+
+/* `most` tokens of each excerpt count. */
+static void fill_batch(const scorer *s, size_t first, size_t count,
+                       telling way, size_t most)
 {
     const size_t n = s->sampler.length;
     for (size_t i = 0; i < BATCH; i++) {
-        const ems_excerpt row = row_of(s, i), spare = row_of(s, BATCH);
-        take_excerpt(s, first + i, way == WITHHELD, row);
-        if (way == SHUFFLED) {
-            take_excerpt(s, (first + i + 1) % count, 0, spare);
-            memcpy(row.seconds, spare.seconds, n * sizeof *row.seconds);
-        }
-        if (first + i >= count) /* no more: do not count it */
-            memset(row.targets, 0, n * sizeof *row.targets);
+        const ems_excerpt row = row_of(s, i);
+        tell_row(s, first + i, (first + i + 1) % count, way, row);
+        const size_t keep = first + i >= count ? 0 : most < n ? most : n;
+        memset(row.targets + keep, 0, (n - keep) * sizeof *row.targets);
     }
 }
 
-static int score(ems_evaluator *e, const scorer *s, int way, ems_error *err)
+static int score(ems_evaluator *e, const scorer *s, telling way, size_t most,
+                 ems_score_sums *sum, ems_error *err)
 {
     const size_t count = (size_t)e->o->excerpts;
     const size_t n = s->sampler.length, rows = BATCH + 1;
     const ems_batch batch = {.tokens = s->ids, .targets = s->ids + rows * n,
                              .seconds = s->reals,
                              .conditions = s->reals + rows * n};
-    ems_nll_row *row = &e->out->nll[way];
+    *sum = (ems_score_sums){0};
     for (size_t first = 0; first < count; first += BATCH) {
         if (ems_cancelled(e->run))
             return ems_fail_cancelled(err);
-        fill_batch(s, first, count, way);
+        fill_batch(s, first, count, way, most);
         ems_graph_forward(s->graph, &s->params, &batch, 0);
-        const ems_score_sums sum = ems_graph_score(s->graph, &batch);
-        row->tokens += sum.count;
-        row->nll += sum.nll;
-        row->top1 += sum.top1;
-        row->top5 += sum.top5;
+        const ems_score_sums more = ems_graph_score(s->graph, &batch);
+        sum->count += more.count;
+        sum->nll += more.nll;
+        sum->top1 += more.top1;
+        sum->top5 += more.top5;
         ems_progress(e->run, "held-out",
                      e->done + e->share *
                          ((double)way + (double)first / (double)count) /
-                         EMS_EVALUATE_OFFSETS);
+                         EMS_EVALUATE_TELLINGS);
     }
-    if (row->tokens > 0) {
-        row->nll /= row->tokens;
-        row->top1 /= row->tokens;
-        row->top5 /= row->tokens;
+    return EMS_OK;
+}
+
+static int score_row(ems_evaluator *e, const scorer *s, telling way,
+                     ems_error *err)
+{
+    ems_score_sums all, early = {0};
+    int code = score(e, s, way, SIZE_MAX, &all, err);
+    if (code == EMS_OK)
+        code = score(e, s, way, EMS_EVALUATE_EARLY, &early, err);
+    if (code < 0)
+        return code;
+    e->out->nll[way] = (ems_nll_row){.name = telling_name[way],
+                                     .tokens = all.count};
+    if (all.count > 0) {
+        e->out->nll[way].nll = all.nll / all.count;
+        e->out->nll[way].top1 = all.top1 / all.count;
+        e->out->nll[way].top5 = all.top5 / all.count;
+        e->out->nll[way].early = early.nll / early.count;
     }
-    row->name = offset_name[way];
     return EMS_OK;
 }
 
@@ -139,8 +171,8 @@ int ems_evaluate_nll(ems_evaluator *e, ems_error *err)
     if (code == EMS_OK && s->sampler.held_pieces == 0)
         code = ems_fail(err, EMS_EINVAL, "\"%s\" holds no piece out; build it"
                         " with --held-out", e->o->dataset);
-    for (int way = 0; way < EMS_EVALUATE_OFFSETS && code == EMS_OK; way++)
-        code = score(e, s, way, err);
+    for (int way = 0; way < EMS_EVALUATE_TELLINGS && code == EMS_OK; way++)
+        code = score_row(e, s, (telling)way, err);
     if (s)
         close_scorer(s);
     ems_free(s);

@@ -124,7 +124,9 @@ static void draw_words(ems_svg *s, const ems_evaluation *e)
                  e->nll[0].top5);
         ems_svg_text(s, SIDE + 130, y, 13, EMS_SVG_START, INK, text);
         snprintf(text, sizeof text, "without offsets %.4f, with another"
-                 " excerpt's %.4f", e->nll[1].nll, e->nll[2].nll);
+                 " excerpt's %.4f; first %d tokens %.4f, without emotion %.4f",
+                 e->nll[1].nll, e->nll[2].nll, EMS_EVALUATE_EARLY,
+                 e->nll[0].early, e->nll[3].early);
         ems_svg_text(s, SIDE + 130, y + 20, 13, EMS_SVG_START, INK, text);
         y += 40;
     }

@@ -69,12 +69,13 @@ static json_t *boundaries_json(const ems_evaluation *e)
 static json_t *nll_json(const ems_evaluation *e)
 {
     json_t *list = json_array();
-    for (int i = 0; i < EMS_EVALUATE_OFFSETS; i++) {
+    for (int i = 0; i < EMS_EVALUATE_TELLINGS; i++) {
         const ems_nll_row *r = &e->nll[i];
         json_array_append_new(
-            list, json_pack("{s:s, s:I, s:o, s:o, s:o}", "offsets", r->name,
+            list, json_pack("{s:s, s:I, s:o, s:o, s:o, s:o}", "told", r->name,
                             "tokens", (json_int_t)r->tokens, "nll",
-                            real(r->nll, 5), "top1",
+                            real(r->nll, 5), "early",
+                            real(r->early, 5), "top1",
                             real(r->top1, 5), "top5",
                             real(r->top5, 5)));
     }

@@ -3,15 +3,18 @@
 #include "base/exact.h"
 #include "music/sampler.h"
 
+#include <math.h>
 #include <string.h>
 
 static const double NO_CALL = 1.0, NO_BAR = 0.5; /* seconds before a hit */
 static const double NEVER = -1;
+static const double NOTHING = 1e-6; /* seconds: what rounding may leave */
 static const double KEY_MEMORY = 8;   /* seconds */
 static const double KEY_NOTES = 10;   /* make a key, if ... */
 static const double KEY_SHARE = 0.7;  /* ... so many lie in one */
 static const double KEY_AFTER_HIT = 0.25; /* of it is kept */
-enum { ANY_PITCH = 0xfff, MAJOR = 0xab5 }; /* bits 0 2 4 5 7 9 11 */
+enum { ANY_PITCH = 0xfff, MAJOR = 0xab5, /* bits 0 2 4 5 7 9 11 */
+       TWELFTHS = 12, GRID = 0x359 /* of a beat: 0 3 4 6 8 9 */ };
 
 static double to_hit(const ems_guide *g)
 {
@@ -76,9 +79,11 @@ static void land(ems_guide *g)
         g->next_line++;
 }
 
-void ems_guide_bars(ems_guide *g, const double *line, size_t lines)
+void ems_guide_bars(ems_guide *g, const double *line, const int *step,
+                    size_t lines)
 {
     g->line = line;
+    g->step = step;
     g->lines = lines;
     while (to_line(g) < EMS_TICK)
         g->next_line++;
@@ -87,7 +92,7 @@ void ems_guide_bars(ems_guide *g, const double *line, size_t lines)
 void ems_guide_start(ems_guide *g, const double *hit, size_t hits, int ending)
 {
     *g = (ems_guide){.hit = hit, .hits = hits, .ending = ending,
-                     .scale = ANY_PITCH};
+                     .scale = ANY_PITCH, .rush = EMS_GUIDE_RUSH};
     for (int f = 0; f < EMS_FAMILIES; f++)
         for (int k = 0; k < EMS_PITCHES; k++)
             g->start[f][k] = g->older[f][k] = NEVER;
@@ -160,7 +165,7 @@ static int note_banned(const ems_guide *g, int token)
     if (ems_note_is_on(token))
         return start >= g->cursor || g->ons >= EMS_GUIDE_CROWD ||
                g->part[f] >= EMS_GUIDE_PART ||
-               (g->phase == EMS_GUIDE_FREE && g->recent >= EMS_GUIDE_RUSH) ||
+               (g->phase == EMS_GUIDE_FREE && g->recent >= g->rush) ||
                (f != EMS_DRUMS &&
                 !(g->scale >> ems_note_pitch(token) % 12 & 1));
     if (g->older[f][k] >= 0)
@@ -168,10 +173,37 @@ static int note_banned(const ems_guide *g, int token)
     return start < 0 || start >= g->cursor;
 }
 
+/* A sixteenth or a triplet eighth, `ticks` from here; any place without a
+ * grid. */
+static int on_grid(const ems_guide *g, int ticks)
+{
+    if (!g->step || g->next_line == 0)
+        return 1;
+    const int step = g->step[g->next_line - 1];
+    const double since = g->cursor - g->line[g->next_line - 1];
+    const int at = (int)rint(since / EMS_TICK) + ticks;
+    return at % step == 0 && GRID >> at / step % TWELFTHS & 1;
+}
+
+/* The fewest ticks that time may go on by. */
+static int to_grid(const ems_guide *g)
+{
+    int ticks = 1;
+    while (ticks < EMS_MAX_SHIFT && !on_grid(g, ticks))
+        ticks++;
+    return ticks;
+}
+
+/* May time go on by so much: across nothing, to a place on the grid? */
+static int passable(const ems_guide *g, int ticks)
+{
+    return EMS_TICK * ticks <= to_stop(g) + NOTHING && on_grid(g, ticks);
+}
+
 static int shift_banned(const ems_guide *g, int token)
 {
     const double after = EMS_TICK * ems_shift_ticks(token);
-    if (after > to_stop(g))
+    if (!passable(g, ems_shift_ticks(token)))
         return 1;
     return !g->sounding &&
            g->cursor + after - g->silent_since > EMS_GUIDE_SILENCE;
@@ -227,13 +259,13 @@ void ems_guide_ban(ems_guide *g, const float *logits, uint8_t *banned)
             banned[token] = (uint8_t)ons_banned(g, token);
         else if (g->phase == EMS_GUIDE_LEAVE)
             banned[token] = !ems_is_shift(token) ||
-                            EMS_TICK * ems_shift_ticks(token) > to_stop(g);
+                            !passable(g, ems_shift_ticks(token));
         else
             banned[token] = (uint8_t)free_banned(g, token);
         open += !banned[token];
     }
     if (!open) /* nothing is left but to let time pass */
-        banned[EMS_SHIFT_BASE + 1] = 0;
+        banned[EMS_SHIFT_BASE + to_grid(g)] = 0;
 }
 
 int ems_guide_accept(ems_guide *g, int token)
@@ -295,7 +327,7 @@ static void step_shift(ems_guide *g, int token)
     forget_older(g);
     g->phase = EMS_GUIDE_FREE;
     land(g);
-    g->scale = scale_of(g->pitch_class);
+    g->scale = g->key ? g->key : scale_of(g->pitch_class);
     if (g->sounding)
         g->silent_since = g->cursor;
 }

@@ -9,7 +9,9 @@
  * ring out); only then does time go on. The last hit is the ending: after its
  * chord nothing follows.
  *
- * Bars: where the metre is planned (metre.h) <BAR> comes at its lines.
+ * Bars: where the metre is planned (metre.h) <BAR> comes at its lines, and
+ * time stops at sixteenths and triplet eighths only, as in nearly all music
+ * that the model learned from (midi_grid.c).
  *
  * Taste:
  * 1. no ON twice in one moment, no OFF of a silent pitch or of a note of no
@@ -17,9 +19,10 @@
  * 2. a pitch held for LONGEST seconds is released;
  * 3. no more than SILENCE seconds without any sound;
  * 4. at most CROWD note-ONs in one moment, PART of them of one family;
- * 5. about RUSH note-ONs a second, except at hits;
- * 6. once a few notes have made a key, new notes keep to its seven pitches; at
- *    a hit most of it is forgotten, so that a scene may bring its own key;
+ * 5. about `rush` note-ONs a second, except at hits;
+ * 6. new notes keep to the key that is asked for, or else, once a few have
+ *    made one, to its seven pitches; at a hit most of it is forgotten, so that
+ *    a scene may bring its own key;
  * 7. no <CHORD> in the last second, no <BAR> in the last half second before a
  *    hit, which brings its own. */
 #ifndef EMS_GUIDE_H
@@ -30,7 +33,7 @@ enum { EMS_GUIDE_CHORD = 3, EMS_GUIDE_CROWD = 12,
        EMS_GUIDE_PART = 5 };
 #define EMS_GUIDE_CHORD_SHARE 0.02
 #define EMS_GUIDE_RUSH 20.0
-#define EMS_GUIDE_LONGEST 8.0
+#define EMS_GUIDE_LONGEST 4.0
 #define EMS_GUIDE_SILENCE 1.5
 
 typedef enum ems_guide_phase {
@@ -49,6 +52,8 @@ typedef struct ems_guide {
     const double *hit;   /* ascending; borrowed */
     size_t hits, next;
     const double *line;  /* bar lines, ascending; borrowed */
+    const int *step;     /* ticks in a twelfth of a beat of each bar; borrowed;
+                            NULL: any tick will do */
     size_t lines, next_line;
     int ending;          /* nonzero: the last hit ends the piece */
     ems_guide_phase phase;
@@ -60,6 +65,8 @@ typedef struct ems_guide {
     double recent;       /* note-ONs, fading with a second */
     double pitch_class[12]; /* the same but drums, fading with KEY_MEMORY */
     unsigned scale;      /* a bit for each pitch class that may be struck */
+    unsigned key;        /* the scale that is asked for; 0: as the notes say */
+    double rush;         /* note-ONs a second, at most about */
     int sounding;        /* pitches that sound, drums not counted */
     double start[EMS_FAMILIES][EMS_PITCHES]; /* < 0: silent */
     double older[EMS_FAMILIES][EMS_PITCHES]; /* a restruck note's first
@@ -70,8 +77,10 @@ void ems_guide_start(ems_guide *g, const double *hit, size_t hits,
                      int ending);
 /* Bars are planned: <BAR> comes at these lines (the first, at 0, is the
  * caller's) and nowhere else, and no TIMESHIFT crosses one. Every hit but
- * those nearer than a tick to another lies on a line. */
-void ems_guide_bars(ems_guide *g, const double *line, size_t lines);
+ * those nearer than a tick to another lies on a line. step[i]: ticks of a
+ * twelfth of a beat after line[i]; NULL: time may stop anywhere. */
+void ems_guide_bars(ems_guide *g, const double *line, const int *step,
+                    size_t lines);
 /* A token that must come now, or -1: sample. */
 int ems_guide_due(ems_guide *g);
 /* Fill banned[EMS_VOCAB] for sampling from these logits. */

@@ -22,11 +22,18 @@ ems_train_options ems_train_defaults(void)
         .validate_steps = 250};
 }
 
+/* Tokens of a sequence. */
+static size_t length_of(const ems_train_options *o)
+{
+    const int most = o->shape.context_len - EMS_CONDITIONS;
+    return (size_t)(o->excerpt && o->excerpt < most ? o->excerpt : most);
+}
+
 static ems_graph_options graph_options(const ems_train_options *o)
 {
     return (ems_graph_options){
         .shape = o->shape, .batch = (size_t)o->batch,
-        .tokens = (size_t)(o->shape.context_len - EMS_CONDITIONS),
+        .tokens = length_of(o),
         .precision = o->precision, .dropout = o->dropout};
 }
 
@@ -59,6 +66,10 @@ static int options_check(const ems_train_options *o, ems_error *err)
     if (!o->out || (!o->dataset && !o->dry_run))
         return ems_fail(err, EMS_EINVAL, "training needs a data set and a"
                         " file for the weights");
+    if (o->excerpt && (o->excerpt < 16 || o->excerpt > 1 << 20))
+        return ems_fail(err, EMS_EINVAL, "excerpts of %d tokens; take 16 or"
+                        " more, or 0 for all that the model can see",
+                        o->excerpt);
     if (o->batch < 1 || o->batch > 4096 || o->accumulate < 1 ||
         o->accumulate > 4096)
         return ems_fail(err, EMS_EINVAL, "batch of %d sequences, %d times;"
@@ -134,8 +145,7 @@ static void add_spans(void *user, const ems_tensor *t)
 /* Tokens of a step on one rank. */
 static size_t rows_of(const ems_train_options *o)
 {
-    return (size_t)o->accumulate * (size_t)o->batch *
-           (size_t)(o->shape.context_len - EMS_CONDITIONS);
+    return (size_t)o->accumulate * (size_t)o->batch * length_of(o);
 }
 
 static size_t reals_of(const ems_train_options *o)
@@ -271,10 +281,11 @@ static int open_state(ems_training *t, ems_error *err)
     return code;
 }
 
-/* FNV-1a over the held-out pieces: other pieces, other losses. */
+/* FNV-1a over the held-out pieces and how they are cut: other pieces, other
+ * losses. */
 static uint64_t held_fingerprint(const ems_sampler *s)
 {
-    uint64_t h = 0xcbf29ce484222325u;
+    uint64_t h = 0xcbf29ce484222325u ^ s->length;
     for (size_t i = 0; i < s->held_pieces; i++) {
         const ems_dataset_piece p = ems_dataset_get(s->data, s->held[i]);
         for (size_t k = 0; k < p.token_count; k++)
@@ -288,9 +299,7 @@ static int open_data(ems_training *t, ems_error *err)
     t->data = ems_dataset_open(t->o.dataset, err);
     if (!t->data)
         return err->code;
-    return ems_sampler_open(&t->sampler, t->data,
-                            (size_t)(t->o.shape.context_len -
-                                     EMS_CONDITIONS), err);
+    return ems_sampler_open(&t->sampler, t->data, length_of(&t->o), err);
 }
 
 /* Every rank reads the data set: it must be the same one. A checkpoint's

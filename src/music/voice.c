@@ -9,6 +9,7 @@ enum { STUCK = 512 };  /* tokens in one moment; then time must pass */
 /* How far V or A may move: beyond MOVED the model is told so, beyond CHANGED
  * it reads the window anew in that light. */
 static const double MOVED = 0.05, CHANGED = 0.3;
+static const double RUSH = 1.5; /* times the mood's notes a second at most */
 
 /* ---- The model's input --------------------------------------------------- */
 
@@ -35,8 +36,9 @@ static ems_affect_point emotion_now(const ems_voice *v)
     const ems_plan *p = v->brief->plan;
     ems_affect_point now;
     if (v->brief->exact)
-        ems_curve_at(p->curve, p->knot_count, v->bounds.cursor, &now.valence,
-                     &now.arousal);
+        ems_curve_at(p->curve, p->knot_count,
+                     ems_clock_film(&v->brief->clock, v->bounds.cursor),
+                     &now.valence, &now.arousal);
     else
         mean_emotion(p, &now.valence, &now.arousal);
     return now;
@@ -61,9 +63,13 @@ static int refill(ems_voice *v, ems_error *err)
     }
     v->seconds[0] = v->seconds[1];
     v->told = v->read = emotion_now(v);
-    return ems_session_fill(v->session, (float)v->told.valence,
-                            (float)v->told.arousal, v->tokens, v->seconds,
-                            v->count + 1, err);
+    int code = ems_session_fill(v->session, (float)v->told.valence,
+                                (float)v->told.arousal, v->tokens, v->seconds,
+                                v->count + 1, err);
+    if (code == EMS_OK && v->plain)
+        code = ems_session_fill(v->plain, NAN, NAN, v->tokens, v->seconds,
+                                v->count + 1, err);
+    return code;
 }
 
 /* 1: the model waits for the last token; 0: it has been told of it. */
@@ -86,11 +92,24 @@ static int tell(ems_voice *v, int token, ems_error *err)
     return code < 0 ? code : 1;
 }
 
+/* What the next bar shall be like. */
+static void feel(ems_voice *v)
+{
+    const ems_affect_point now = emotion_now(v);
+    if (!(v->mood.steer > 0))
+        return;
+    ems_mood_set(&v->mood, now.valence, now.arousal);
+    v->guide.rush = RUSH * v->mood.target;
+    v->guide.key = v->guide.scale = v->mood.scale;
+}
+
 /* Bookkeeping of docs/MODEL.md 2.5, then the decoder. */
 static int take_token(ems_voice *v, int token, ems_error *err)
 {
     float left = ems_boundaries_step(&v->bounds, token);
     if (v->brief->exact) {
+        if (token == EMS_BAR)
+            feel(v);
         v->bounds.cursor = ems_guide_step(&v->guide, token);
         left = ems_boundaries_left(&v->bounds);
     }
@@ -98,7 +117,11 @@ static int take_token(ems_voice *v, int token, ems_error *err)
     v->count++;
     v->tokens[v->count] = (uint16_t)token;
     v->seconds[v->count] = left;
-    return ems_decoder_feed(&v->decoder, token, v->bounds.cursor, err);
+    const double film = v->brief->exact
+                            ? ems_clock_film(&v->brief->clock,
+                                             v->bounds.cursor)
+                            : v->bounds.cursor;
+    return ems_decoder_feed(&v->decoder, token, film, err);
 }
 
 /* <BAR>, or the true beginning of a song. */
@@ -114,6 +137,20 @@ static int prime(ems_voice *v, ems_error *err)
 
 /* ---- The next token -------------------------------------------------- */
 
+/* Classifier-free guidance (Ho and Salimans 2022, equation 6): away from what
+ * the model would say to any emotion, towards what it says to this one. Then
+ * the mood's priors. */
+static void lead(ems_voice *v)
+{
+    const float *told = ems_session_logits(v->session);
+    const float *plain = v->plain ? ems_session_logits(v->plain) : told;
+    const float scale = (float)v->brief->options->guidance;
+    for (int i = 0; i < EMS_VOCAB; i++)
+        v->logits[i] = plain[i] + scale * (told[i] - plain[i]);
+    if (v->mood.steer > 0)
+        ems_mood_apply(&v->mood, v->guide.recent, v->logits);
+}
+
 static int free_choice(ems_voice *v)
 {
     uint8_t banned[EMS_VOCAB] = {0};
@@ -126,16 +163,16 @@ static int free_choice(ems_voice *v)
 /* -1: the ending is reached. */
 static int guided_choice(ems_voice *v)
 {
-    const float *logits = ems_session_logits(v->session);
     uint8_t banned[EMS_VOCAB];
+    lead(v);
     for (;;) {
         const int due = ems_guide_due(&v->guide);
         if (due >= 0)
             return due;
         if (v->guide.phase == EMS_GUIDE_DONE)
             return -1;
-        ems_guide_ban(&v->guide, logits, banned);
-        const int token = ems_sampler_pick(&v->sampler, logits, banned);
+        ems_guide_ban(&v->guide, v->logits, banned);
+        const int token = ems_sampler_pick(&v->sampler, v->logits, banned);
         if (ems_guide_accept(&v->guide, token))
             return token;
     }
@@ -150,7 +187,7 @@ int ems_voice_step(ems_voice *v, int *token, float *seconds, ems_error *err)
     const int code = take_token(v, *token, err);
     if (code < 0)
         return code;
-    v->done = v->bounds.cursor >= v->brief->plan->duration;
+    v->done = v->bounds.cursor >= v->brief->end;
     if (v->done)
         return 0;
     *seconds = v->seconds[v->count];
@@ -164,7 +201,9 @@ static int make_room(ems_voice *v, ems_error *err)
     const ems_brief *b = v->brief;
     v->session = ems_session_new(b->net, b->pool, err);
     v->piece = v->session ? ems_piece_new(b->plan->duration, err) : NULL;
-    if (!v->piece)
+    if (v->piece && b->exact && b->options->guidance != 1)
+        v->plain = ems_session_new(b->net, b->pool, err);
+    if (!v->piece || (b->exact && b->options->guidance != 1 && !v->plain))
         return EMS_ENOMEM;
     v->served = ems_alloc(b->hit_count, 1);
     v->tokens = ems_alloc(b->window + 2, sizeof *v->tokens);
@@ -185,11 +224,13 @@ int ems_voice_start(ems_voice *v, const ems_brief *b, uint64_t stream,
                                                  : EMS_MORE_INSTRUMENTS;
     ems_sampler_start(&v->sampler, b->plan->seed, stream,
                       b->options->temperature, b->options->top_p);
-    ems_boundaries_start(&v->bounds, b->hits, v->served, b->hit_count);
-    ems_guide_start(&v->guide, b->hits, b->exact ? b->hit_count : 0,
+    ems_boundaries_start(&v->bounds, b->marks, v->served, b->hit_count);
+    ems_mood_start(&v->mood, b->plan->seed, b->options->steer);
+    ems_guide_start(&v->guide, b->marks, b->exact ? b->hit_count : 0,
                     b->ending);
     if (b->exact)
-        ems_guide_bars(&v->guide, b->metre.line, b->metre.count);
+        ems_guide_bars(&v->guide, b->clock.score, b->clock.step,
+                       b->clock.bars);
     ems_decoder_start(&v->decoder, v->piece, !b->exact);
     return prime(v, err);
 }
@@ -197,6 +238,7 @@ int ems_voice_start(ems_voice *v, const ems_brief *b, uint64_t stream,
 void ems_voice_clear(ems_voice *v)
 {
     ems_session_free(v->session);
+    ems_session_free(v->plain);
     ems_piece_free(v->piece);
     ems_free(v->served);
     ems_free(v->tokens);

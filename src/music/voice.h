@@ -3,10 +3,11 @@
  * differ in their random numbers alone. */
 #ifndef EMS_VOICE_H
 #define EMS_VOICE_H
+#include "music/clock.h"
 #include "music/critic.h"
 #include "music/guide.h"
 #include "music/infer.h"
-#include "music/metre.h"
+#include "music/mood.h"
 #include "music/piece.h"
 #include "music/plan.h"
 #include "music/sampler.h"
@@ -19,8 +20,12 @@ typedef struct ems_brief { /* what all voices of a plan share */
     ems_net *net;
     ems_pool *pool;
     ems_metre metre;     /* exact mode only */
-    double *hits;        /* the plan's, and the ending */
+    ems_clock clock;     /* likewise */
+    double *hits;        /* the plan's, and the ending, in the film */
+    double *marks;       /* the same in the time that the model lives in:
+                            score time in exact mode, else the film's */
     size_t hit_count;
+    double end;          /* of the film, in that time */
     int ending;
     size_t window, hop;  /* song tokens that fit; dropped when full */
 } ems_brief;
@@ -28,10 +33,12 @@ typedef struct ems_brief { /* what all voices of a plan share */
 typedef struct ems_voice {
     const ems_brief *brief;
     ems_session *session;
+    ems_session *plain;  /* knows no emotion; NULL without guidance */
     ems_piece *piece;
     ems_token_decoder decoder;
     ems_sampler sampler;
     ems_guide guide;
+    ems_mood mood;       /* exact mode only */
     ems_boundaries bounds;
     uint8_t *served;
     uint16_t *tokens;    /* instrument count, then the song's last ones */
@@ -41,6 +48,7 @@ typedef struct ems_voice {
     ems_affect_point read; /* when it last read the whole window */
     int waiting;         /* tokens since time last passed */
     int done;
+    float logits[EMS_VOCAB]; /* led by emotion */
 } ems_voice;
 
 /* `stream` tells voices apart. The brief is borrowed. */

@@ -126,7 +126,7 @@ static void test_taste(void **state)
     assert_false(allowed(&g, EMS_BAR));
     assert_true(allowed(&g, EMS_CHORD));
     /* 2 */
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < (int)EMS_GUIDE_LONGEST; i++) {
         assert_int_equal(ems_guide_due(&g), -1);
         ems_guide_step(&g, shift(125));
     }
@@ -221,6 +221,29 @@ static void test_any_song(void **state)
     }
 }
 
+/* With a grid, time stops at sixteenths and triplet eighths of the beat. */
+static void test_grid(void **state)
+{
+    (void)state;
+    static const double line[] = {0, 4 * 72 * EMS_TICK};
+    static const int step[] = {6, 6};
+    ems_guide g;
+    ems_guide_start(&g, NULL, 0, 0);
+    ems_guide_bars(&g, line, step, 2);
+    ems_guide_step(&g, on(EMS_PIANO, 60));
+    static const int twelfth[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+    static const int open[] = {0, 0, 1, 1, 0, 1, 0, 1, 1, 0, 0, 1};
+    for (int i = 0; i < 12; i++)
+        assert_int_equal(allowed(&g, shift(6 * twelfth[i])), open[i]);
+    assert_false(allowed(&g, shift(19)));
+    ems_guide_step(&g, shift(18));
+    assert_true(allowed(&g, shift(18)));
+    assert_false(allowed(&g, shift(12)));
+    for (int i = 0; i < 5; i++)
+        ems_guide_step(&g, shift(54)); /* the bar line */
+    assert_int_equal(ems_guide_due(&g), EMS_BAR);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +251,7 @@ int main(void)
         cmocka_unit_test(test_unlikely_chord),
         cmocka_unit_test(test_taste),      cmocka_unit_test(test_before_hit),
         cmocka_unit_test(test_ending),     cmocka_unit_test(test_any_song),
+        cmocka_unit_test(test_grid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -89,7 +89,7 @@ static void the_guide_stops_at_bar_lines(void **state)
     uint8_t banned[EMS_VOCAB];
     static float logits[EMS_VOCAB];
     ems_guide_start(&g, NULL, 0, 0);
-    ems_guide_bars(&g, lines, 3);
+    ems_guide_bars(&g, lines, NULL, 3);
     assert_int_equal(ems_guide_due(&g), -1);
     const int on = ems_note_token(EMS_PIANO, 60, 1);
     ems_guide_step(&g, on);

@@ -1,0 +1,69 @@
+#include "music/mood.h"
+
+#include "base/exact.h"
+#include "base/rng.h"
+
+enum { TONIC_STREAM = 0x746f6e69,
+       MAJOR = 0xab5,  /* bits 0 2 4 5 7 9 11 */
+       MINOR = 0xdad   /* natural and harmonic: 0 2 3 5 7 8 10 11 */ };
+static const double MIDDLE = 11;     /* note-ONs a second at arousal 0 */
+static const double SPAN = 1.1;      /* their logarithm grows by so much */
+static const double PULL = 1.5, MOST_PULL = 3;
+static const double WEIGHT = 0.5, BASS = 1;
+static const double RELUCTANCE = 0.1; /* of valence, to change the mode */
+
+/* Krumhansl and Kessler (1982), how well a pitch fits after a key. */
+static const double PROFILE[2][12] = {
+    {6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88},
+    {6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17},
+};
+
+static double limit(double x, double low, double high)
+{
+    return x < low ? low : x > high ? high : x;
+}
+
+void ems_mood_start(ems_mood *m, uint64_t seed, double steer)
+{
+    ems_rng rng = ems_rng_seed(seed, TONIC_STREAM);
+    *m = (ems_mood){.steer = steer, .tonic = (int)ems_rng_below(&rng, 12)};
+}
+
+static unsigned turn(unsigned scale, int by)
+{
+    return (scale << by | scale >> (12 - by)) & 0xfff;
+}
+
+void ems_mood_set(ems_mood *m, double valence, double arousal)
+{
+    const double v = limit(valence, -1, 1);
+    m->minor = v < (m->minor ? RELUCTANCE : -RELUCTANCE);
+    m->scale = turn(m->minor ? MINOR : MAJOR, m->tonic);
+    m->target = MIDDLE * ems_exact_exp(SPAN * limit(arousal, -1, 1));
+    double mean = 0;
+    for (int i = 0; i < 12; i++)
+        mean += PROFILE[m->minor][i] / 12;
+    for (int i = 0; i < 12; i++) {
+        const double other = PROFILE[!m->minor][i], own = PROFILE[m->minor][i];
+        const double share = (1 - (m->minor ? -v : v)) / 2;
+        const double fit = own + limit(share, 0, 0.5) * (other - own);
+        m->pull[(m->tonic + i) % 12] = ems_exact_log(fit / mean);
+    }
+}
+
+void ems_mood_apply(const ems_mood *m, double recent, float *logits)
+{
+    const double crowd =
+        limit(PULL * ems_exact_log(m->target / (recent + 1)), -MOST_PULL,
+              MOST_PULL);
+    for (int token = EMS_FIRST_NOTE; token <= EMS_LAST_NOTE; token++) {
+        if (!ems_note_is_on(token))
+            continue;
+        const int family = ems_note_family(token);
+        const double weight = family == EMS_DRUMS  ? 0
+                              : family == EMS_BASS ? BASS
+                                                   : WEIGHT;
+        const double key = weight * m->pull[ems_note_pitch(token) % 12];
+        logits[token] += (float)(m->steer * (crowd + key));
+    }
+}

@@ -1,0 +1,94 @@
+#include "ems_test.h"
+
+#include "music/mood.h"
+
+#include <math.h>
+#include <string.h>
+
+static ems_mood mood(double valence, double arousal, double steer)
+{
+    ems_mood m;
+    ems_mood_start(&m, 3, steer);
+    ems_mood_set(&m, valence, arousal);
+    return m;
+}
+
+/* The prior's logarithm of a note-ON, `interval` above the tonic. */
+static double prior(const ems_mood *m, int family, int interval, double recent)
+{
+    float logits[EMS_VOCAB] = {0};
+    ems_mood_apply(m, recent, logits);
+    const int pitch = 60 + m->tonic + interval; /* 60: a C */
+    return (double)logits[ems_note_token(family, pitch, 1)];
+}
+
+static void arousal_asks_for_notes(void **state)
+{
+    (void)state;
+    const ems_mood calm = mood(0.5, -0.8, 1), wild = mood(0.5, 0.8, 1);
+    assert_true(calm.target < 6 && wild.target > 20);
+    for (double recent = 0; recent < 30; recent += 5)
+        assert_true(prior(&wild, EMS_PIANO, 0, recent) >=
+                    prior(&calm, EMS_PIANO, 0, recent));
+    assert_true(prior(&calm, EMS_DRUMS, 0, 20) < -1);
+    assert_true(prior(&wild, EMS_DRUMS, 0, 2) > 1);
+}
+
+static void valence_asks_for_the_mode(void **state)
+{
+    (void)state;
+    const ems_mood sad = mood(-0.8, 0, 1), glad = mood(0.8, 0, 1);
+    assert_true(sad.minor && !glad.minor && sad.tonic == glad.tonic);
+    const double n = 10;
+    assert_true(prior(&sad, EMS_PIANO, 3, n) > prior(&sad, EMS_PIANO, 4, n));
+    assert_true(prior(&glad, EMS_PIANO, 4, n) > prior(&glad, EMS_PIANO, 3, n));
+    /* the scales: major without its minor third, minor without the major */
+    assert_true(glad.scale >> (glad.tonic + 4) % 12 & 1);
+    assert_false(glad.scale >> (glad.tonic + 3) % 12 & 1);
+    assert_true(sad.scale >> (sad.tonic + 3) % 12 & 1);
+    assert_false(sad.scale >> (sad.tonic + 4) % 12 & 1);
+    /* the tonic leads, in the bass most */
+    assert_true(prior(&glad, EMS_BASS, 0, n) - prior(&glad, EMS_BASS, 11, n) >
+                prior(&glad, EMS_PIANO, 0, n) -
+                    prior(&glad, EMS_PIANO, 11, n));
+}
+
+/* A valence that trembles about zero does not change the mode. */
+static void the_mode_is_reluctant(void **state)
+{
+    (void)state;
+    ems_mood m = mood(0.5, 0, 1);
+    ems_mood_set(&m, -0.05, 0);
+    assert_false(m.minor);
+    ems_mood_set(&m, -0.3, 0);
+    assert_true(m.minor);
+    ems_mood_set(&m, 0.05, 0);
+    assert_true(m.minor);
+    ems_mood_set(&m, 0.3, 0);
+    assert_false(m.minor);
+}
+
+static void only_note_ons_are_led(void **state)
+{
+    (void)state;
+    const ems_mood m = mood(-0.8, 0.8, 1), none = mood(-0.8, 0.8, 0);
+    float logits[EMS_VOCAB] = {0}, zero[EMS_VOCAB] = {0};
+    ems_mood_apply(&m, 1, logits);
+    for (int token = 0; token < EMS_VOCAB; token++)
+        if (!ems_is_note(token) || !ems_note_is_on(token))
+            assert_true(logits[token] == 0);
+    memset(logits, 0, sizeof logits);
+    ems_mood_apply(&none, 1, logits);
+    assert_memory_equal(logits, zero, sizeof zero);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(arousal_asks_for_notes),
+        cmocka_unit_test(valence_asks_for_the_mode),
+        cmocka_unit_test(the_mode_is_reluctant),
+        cmocka_unit_test(only_note_ons_are_led),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
