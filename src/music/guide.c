@@ -289,6 +289,7 @@ static void step_on(ems_guide *g, int f, int k)
     *start = g->cursor;
     g->ons++;
     g->part[f]++;
+    g->heard[f] = g->cursor;
     g->recent++;
     if (f != EMS_DRUMS)
         g->pitch_class[(EMS_LOW_PITCH + k) % 12]++;

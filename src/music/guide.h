@@ -63,6 +63,7 @@ typedef struct ems_guide {
     int part[EMS_FAMILIES]; /* the note-ONs by family */
     int chord_notes, pitched; /* ONs since the hit's <CHORD> */
     double recent;       /* note-ONs, fading with a second */
+    double heard[EMS_FAMILIES]; /* when each began a note last; 0: never */
     double pitch_class[12]; /* the same but drums, fading with KEY_MEMORY */
     unsigned scale;      /* a bit for each pitch class that may be struck */
     unsigned key;        /* the scale that is asked for; 0: as the notes say */

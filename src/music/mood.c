@@ -10,6 +10,11 @@ static const double MIDDLE = 11;     /* note-ONs a second at arousal 0 */
 static const double SPAN = 1.1;      /* their logarithm grows by so much */
 static const double PULL = 1.5, MOST_PULL = 3;
 static const double WEIGHT = 0.5, BASS = 1;
+static const double MISSED = 4, RETURN = 2.5; /* seconds; logarithm */
+/* Logarithm of the prior at arousal -0.7 and 0.7. */
+static const double PARTS[EMS_FAMILIES][2] = {
+    [EMS_DRUMS] = {-4, 1}, [EMS_BASS] = {-1, 0.7}, [EMS_GUITAR] = {-1, 0.5},
+    [EMS_PIANO] = {0.3, 0}, [EMS_STRINGS] = {0.5, 0}};
 static const double RELUCTANCE = 0.1; /* of valence, to change the mode */
 
 /* Krumhansl and Kessler (1982), how well a pitch fits after a key. */
@@ -40,6 +45,9 @@ void ems_mood_set(ems_mood *m, double valence, double arousal)
     m->minor = v < (m->minor ? RELUCTANCE : -RELUCTANCE);
     m->scale = turn(m->minor ? MINOR : MAJOR, m->tonic);
     m->target = MIDDLE * ems_exact_exp(SPAN * limit(arousal, -1, 1));
+    const double excited = limit(0.5 + arousal / 1.4, 0, 1);
+    for (int f = 0; f < EMS_FAMILIES; f++)
+        m->part[f] = PARTS[f][0] + excited * (PARTS[f][1] - PARTS[f][0]);
     double mean = 0;
     for (int i = 0; i < 12; i++)
         mean += PROFILE[m->minor][i] / 12;
@@ -51,8 +59,13 @@ void ems_mood_set(ems_mood *m, double valence, double arousal)
     }
 }
 
-void ems_mood_apply(const ems_mood *m, double recent, float *logits)
+void ems_mood_apply(const ems_mood *m, double recent, const double *quiet,
+                    float *logits)
 {
+    double part[EMS_FAMILIES];
+    for (int f = 0; f < EMS_FAMILIES; f++)
+        part[f] = m->part[f] + (m->part[f] > 0 && quiet[f] > MISSED ? RETURN
+                                                                    : 0);
     const double crowd =
         limit(PULL * ems_exact_log(m->target / (recent + 1)), -MOST_PULL,
               MOST_PULL);
@@ -64,6 +77,6 @@ void ems_mood_apply(const ems_mood *m, double recent, float *logits)
                               : family == EMS_BASS ? BASS
                                                    : WEIGHT;
         const double key = weight * m->pull[ems_note_pitch(token) % 12];
-        logits[token] += (float)(m->steer * (crowd + key));
+        logits[token] += (float)(m->steer * (crowd + part[family] + key));
     }
 }

@@ -1,12 +1,15 @@
 /* mood.h - what an emotion asks of the notes, whatever the model says: how
- * many, and of which key and mode.
+ * many, for which instruments, and of which key and mode.
  *
  * Listeners hear arousal in density and valence in mode before all else (the
  * two features that our critic's ratings follow most, docs/MUSIC.md). A small
  * model heeds its conditions little, so in exact mode its probabilities are
- * multiplied by two priors:
+ * multiplied by three priors:
  *   density  (target / recent)^PULL for every note-ON, where target notes a
  *            second grow with arousal;
+ *   parts    a factor for each family's note-ONs: calm is strings and piano,
+ *            excitement drums, bass and guitar; more for a wanted family that
+ *            has not been heard for MISSED seconds;
  *   key      (profile / mean profile)^WEIGHT for every pitched note-ON, by
  *            pitch class above the tonic (Krumhansl and Kessler 1982), between
  *            the major profile at valence 1 and the minor one at -1. The bass
@@ -21,6 +24,7 @@ typedef struct ems_mood {
     int tonic;             /* pitch class */
     int minor;             /* mode in force; changes with some reluctance */
     double target;         /* note-ONs a second */
+    double part[EMS_FAMILIES]; /* logarithm of the prior by family */
     unsigned scale;        /* a bit for each pitch class of the key */
     double pull[12];       /* logarithm of the prior by pitch class */
 } ems_mood;
@@ -30,6 +34,8 @@ void ems_mood_start(ems_mood *m, uint64_t seed, double steer);
 /* Valence and arousal in [-1,1], from here on. */
 void ems_mood_set(ems_mood *m, double valence, double arousal);
 /* Add the logarithms of the priors to logits[EMS_VOCAB]. `recent`: note-ONs
- * of the last second or so. */
-void ems_mood_apply(const ems_mood *m, double recent, float *logits);
+ * of the last second or so; quiet[EMS_FAMILIES]: seconds since each family
+ * began a note. */
+void ems_mood_apply(const ems_mood *m, double recent, const double *quiet,
+                    float *logits);
 #endif

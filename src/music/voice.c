@@ -147,8 +147,11 @@ static void lead(ems_voice *v)
     const float scale = (float)v->brief->options->guidance;
     for (int i = 0; i < EMS_VOCAB; i++)
         v->logits[i] = plain[i] + scale * (told[i] - plain[i]);
+    double quiet[EMS_FAMILIES];
+    for (int f = 0; f < EMS_FAMILIES; f++)
+        quiet[f] = v->guide.cursor - v->guide.heard[f];
     if (v->mood.steer > 0)
-        ems_mood_apply(&v->mood, v->guide.recent, v->logits);
+        ems_mood_apply(&v->mood, v->guide.recent, quiet, v->logits);
 }
 
 static int free_choice(ems_voice *v)

@@ -122,7 +122,7 @@ static void test_same_notes(void **state)
         hash_notes(p, hash);
         ems_piece_free(p);
         if (ems_cpu_best() != EMS_CPU_BASE)
-            assert_string_equal(hash, "cd278c1874f629cf");
+            assert_string_equal(hash, "e8714f3f58884f2e");
     }
     setenv("EMSYNC_CPU", "ref", 1);
     ems_piece *p = compose(9, EMS_SYNC_EXACT, 5, 0, 1);
@@ -181,7 +181,8 @@ static void test_candidates(void **state)
         ems_piece_free(p);
     }
     assert_string_equal(three, again);
-    ems_piece *p = compose(9, EMS_SYNC_EXACT, 5, 0, 1);
+    o.candidates = 1;
+    ems_piece *p = ems_compose(plan, &o, NULL, &err);
     hash_notes(p, one);
     ems_piece_free(p);
     assert_string_not_equal(one, three); /* here another is the better */

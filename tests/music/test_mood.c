@@ -17,7 +17,8 @@ static ems_mood mood(double valence, double arousal, double steer)
 static double prior(const ems_mood *m, int family, int interval, double recent)
 {
     float logits[EMS_VOCAB] = {0};
-    ems_mood_apply(m, recent, logits);
+    const double quiet[EMS_FAMILIES] = {0};
+    ems_mood_apply(m, recent, quiet, logits);
     const int pitch = 60 + m->tonic + interval; /* 60: a C */
     return (double)logits[ems_note_token(family, pitch, 1)];
 }
@@ -53,6 +54,24 @@ static void valence_asks_for_the_mode(void **state)
                     prior(&glad, EMS_PIANO, 11, n));
 }
 
+/* Drums come with excitement; a wanted family that is missed comes back. */
+static void arousal_chooses_the_band(void **state)
+{
+    (void)state;
+    const ems_mood calm = mood(0.5, -0.8, 1), wild = mood(0.5, 0.8, 1);
+    assert_true(calm.part[EMS_DRUMS] < -3 && wild.part[EMS_DRUMS] > 0);
+    assert_true(calm.part[EMS_STRINGS] > wild.part[EMS_STRINGS]);
+    double quiet[EMS_FAMILIES] = {0};
+    float before[EMS_VOCAB] = {0}, after[EMS_VOCAB] = {0};
+    ems_mood_apply(&wild, 10, quiet, before);
+    quiet[EMS_DRUMS] = 5;
+    ems_mood_apply(&wild, 10, quiet, after);
+    const int drum = ems_note_token(EMS_DRUMS, 36, 1);
+    const int bass = ems_note_token(EMS_BASS, 36, 1);
+    assert_true(after[drum] > before[drum] + 1);
+    assert_true(after[bass] == before[bass]);
+}
+
 /* A valence that trembles about zero does not change the mode. */
 static void the_mode_is_reluctant(void **state)
 {
@@ -72,13 +91,14 @@ static void only_note_ons_are_led(void **state)
 {
     (void)state;
     const ems_mood m = mood(-0.8, 0.8, 1), none = mood(-0.8, 0.8, 0);
+    const double quiet[EMS_FAMILIES] = {9, 9, 9, 9, 9};
     float logits[EMS_VOCAB] = {0}, zero[EMS_VOCAB] = {0};
-    ems_mood_apply(&m, 1, logits);
+    ems_mood_apply(&m, 1, quiet, logits);
     for (int token = 0; token < EMS_VOCAB; token++)
         if (!ems_is_note(token) || !ems_note_is_on(token))
             assert_true(logits[token] == 0);
     memset(logits, 0, sizeof logits);
-    ems_mood_apply(&none, 1, logits);
+    ems_mood_apply(&none, 1, quiet, logits);
     assert_memory_equal(logits, zero, sizeof zero);
 }
 
@@ -87,6 +107,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arousal_asks_for_notes),
         cmocka_unit_test(valence_asks_for_the_mode),
+        cmocka_unit_test(arousal_chooses_the_band),
         cmocka_unit_test(the_mode_is_reluctant),
         cmocka_unit_test(only_note_ons_are_led),
     };
