@@ -5,6 +5,7 @@ typedef struct settings {
     cli_common common;
     ems_plan_options options;
     const char *out;
+    int check;
 } settings;
 
 static void defaults(void *s)
@@ -32,10 +33,34 @@ static void print(const ems_plan *p, const settings *s, const cli_ui *ui)
     }
 }
 
+static void print_finding(void *user, const char *sentence)
+{
+    (void)user;
+    printf("%s\n", sentence);
+}
+
+static int check(const settings *s, cli_ui *ui)
+{
+    ems_error err;
+    const int found = ems_plan_check(s->common.operands[0], print_finding,
+                                     NULL, &err);
+    if (found < 0)
+        return cli_fail(ui, &err);
+    if (found == 0 && cli_talks(ui))
+        printf("nothing in it contradicts itself\n");
+    return found ? CLI_FAILED : CLI_DONE;
+}
+
 static int run(void *data, cli_ui *ui)
 {
     const settings *s = data;
     ems_error err;
+    if (s->check)
+        return check(s, ui);
+    if (!s->out) {
+        cli_error(ui, "plan needs -o FILE, or --check to look at a plan");
+        return CLI_USAGE;
+    }
     ems_analysis *a = ems_analysis_load(s->common.operands[0], &err);
     ems_plan *p = a ? ems_plan_make(a, &s->options, &err) : NULL;
     const int code = p ? ems_plan_save(p, s->out, &err) : -1;
@@ -47,12 +72,15 @@ static int run(void *data, cli_ui *ui)
 }
 
 static const cli_operand operands[] = {
-    {CLI_INPUT, "ANALYSIS", "analysis.json of emsync analyze", 0, 0},
+    {CLI_INPUT, "ANALYSIS",
+     "analysis.json of emsync analyze; with --check a plan.json", 0, 0},
     CLI_END,
 };
 
 static const cli_option options[] = {
-    CLI_RESULT(out, "the plan, JSON"),
+    {CLI_ROW(CLI_OUTPUT, out, "output", "FILE", "the plan, JSON"), .key = 'o'},
+    CLI_SWITCH(check, 1, "check",
+               "take a plan instead and say all that contradicts itself"),
     PLAN_OPTIONS(options),
     CLI_END,
 };
@@ -62,6 +90,8 @@ static const cli_example examples[] = {
      "Choose which cuts become hits; another seed, another piece."},
     {"emsync plan analysis.json -o plan.json --valence -0.6 --arousal -0.4",
      "Sad and calm throughout, whatever the pictures say."},
+    {"emsync plan --check plan.json",
+     "Every contradiction that editing brought in, with its place."},
     {NULL, NULL},
 };
 

@@ -1,66 +1,12 @@
 #include "music/metre.h"
 
-#include "base/exact.h"
 #include "base/mem.h"
+#include "music/beat_path.h"
 
-#include <math.h>
-
-enum { BAR_BEATS = 4, LONGEST_BAR = 5, TEMPI = 31 };
-static const double MIDDLE_TEMPO = 100; /* beats a minute at arousal 0 */
-static const double TEMPO_SPAN = 40;    /* more at arousal 1 */
-static const double FREEDOM = 0.15;     /* the tempo may be moved this much */
-static const double SWAY = 0.10;        /* and follow arousal this much */
-static const double LOYALTY = 0.05;     /* weight of staying near the wanted */
-
-typedef struct stretch { /* from one hit to the next */
-    double start, length; /* seconds */
-    double sway;          /* factor of the tempo: how excited it is */
-} stretch;
-
-static double arousal_at(const ems_plan *p, double time)
-{
-    double valence, arousal;
-    ems_curve_at(p->curve, p->knot_count, time, &valence, &arousal);
-    return arousal;
-}
-
-static double beats_in(const stretch *s, double tempo)
-{
-    const double n = rint(s->length * tempo * s->sway / 60);
-    return n < 1 ? 1 : n;
-}
-
-/* Squared logarithm of how far each stretch's tempo is pulled from `tempo`,
- * and, weighing less, that is from the wanted one: summed over beats. */
-static double pull(const stretch *s, size_t count, double tempo,
-                   double wanted)
-{
-    const double moved = ems_exact_log(tempo / wanted);
-    double sum = 0;
-    for (size_t i = 0; i < count; i++) {
-        const double n = beats_in(&s[i], tempo);
-        const double change =
-            ems_exact_log(n * 60 / (s[i].length * tempo * s[i].sway));
-        sum += n * (change * change + LOYALTY * moved * moved);
-    }
-    return sum;
-}
-
-static double best_tempo(const stretch *s, size_t count, double wanted)
-{
-    double best = wanted, least = INFINITY;
-    for (int i = 0; i < TEMPI; i++) {
-        /* from the wanted tempo outwards: of equals the nearest wins */
-        const double far = FREEDOM * ((i + 1) / 2) / (TEMPI / 2);
-        const double tempo = wanted * (i % 2 ? 1 + far : 1 - far);
-        const double cost = pull(s, count, tempo, wanted);
-        if (cost < least) {
-            least = cost;
-            best = tempo;
-        }
-    }
-    return best;
-}
+enum { BAR_BEATS = 4, LONGEST_BAR = 5 };
+static const double SMOOTH = 10; /* weight of changes from bar to bar against
+                                    the tempo that is wanted, a beat */
+static const double SHORTEST = 0.6, LONGEST = 1.6; /* beats, of their mean */
 
 /* Bars of four; what is left over makes a bar of two or three, or a three
  * and a two instead of a lonely beat. */
@@ -73,10 +19,136 @@ static int next_bar(int left)
     return BAR_BEATS;
 }
 
-static int add_bars(ems_metre *m, size_t *capacity, size_t *beat_capacity,
-                    const stretch *s, ems_error *err)
+/* ---- Bar lines that do not move the tempo more than they must ------------
+ *
+ * Unknown are the times t of the lines that are no hits; b_j, the length of a
+ * beat of bar j, is linear in them. The least of
+ *     SMOOTH * sum (b_j+1 - b_j)^2 + sum n_j (b_j - wanted_j)^2
+ * solves a system of five diagonals, found once, without iteration. */
+
+typedef struct band { /* a row: itself, the next, the one after */
+    double diagonal, next, after, right;
+} band;
+
+typedef struct bars {
+    ems_metre *m;
+    double end;    /* of the film */
+    char *fixed;   /* [count + 1] lines that do not move */
+    band *rows;    /* [count + 1] */
+} bars;
+
+static double line_of(const bars *b, size_t i)
 {
-    const int beats = (int)beats_in(s, m->tempo);
+    return i < b->m->count ? b->m->line[i] : b->end;
+}
+
+/* Add weight * (sum c_k t_k - target)^2, k from `first` on. */
+static void add_square(bars *b, size_t first, const double *c, size_t count,
+                       double target, double weight)
+{
+    for (size_t k = 0; k < count; k++) /* what does not move is known */
+        if (b->fixed[first + k])
+            target -= c[k] * line_of(b, first + k);
+    for (size_t k = 0; k < count; k++) {
+        band *row = &b->rows[first + k];
+        if (b->fixed[first + k])
+            continue;
+        row->diagonal += weight * c[k] * c[k];
+        row->right += weight * c[k] * target;
+        if (k + 1 < count && !b->fixed[first + k + 1])
+            row->next += weight * c[k] * c[k + 1];
+        if (k + 2 < count && !b->fixed[first + k + 2])
+            row->after += weight * c[k] * c[k + 2];
+    }
+}
+
+static void set_up(bars *b, const double *wanted)
+{
+    const ems_metre *m = b->m;
+    for (size_t j = 0; j < m->count; j++) {
+        const double n = m->beats[j], own[2] = {-1 / n, 1 / n};
+        add_square(b, j, own, 2, wanted[j], n);
+        if (j + 1 == m->count)
+            break;
+        const double other = m->beats[j + 1];
+        const double change[3] = {1 / n, -1 / n - 1 / other, 1 / other};
+        add_square(b, j, change, 3, 0, SMOOTH);
+    }
+    for (size_t i = 0; i <= m->count; i++)
+        if (b->fixed[i])
+            b->rows[i].diagonal = 1;
+}
+
+/* Gaussian elimination; the matrix is symmetric and positive definite. */
+static void solve(bars *b)
+{
+    band *r = b->rows;
+    const size_t count = b->m->count + 1;
+    for (size_t i = 0; i < count; i++) {
+        const double next = r[i].next / r[i].diagonal;
+        const double after = r[i].after / r[i].diagonal;
+        if (i + 1 < count) {
+            r[i + 1].diagonal -= next * r[i].next;
+            r[i + 1].next -= next * r[i].after;
+            r[i + 1].right -= next * r[i].right;
+        }
+        if (i + 2 < count) {
+            r[i + 2].diagonal -= after * r[i].after;
+            r[i + 2].right -= after * r[i].right;
+        }
+    }
+    for (size_t i = count; i-- > 0;) {
+        if (i + 1 < count)
+            r[i].right -= r[i].next * r[i + 1].right;
+        if (i + 2 < count)
+            r[i].right -= r[i].after * r[i + 2].right;
+        r[i].right /= r[i].diagonal;
+    }
+}
+
+/* Take the lines from bar `from` to `to`, two that are fixed, unless that
+ * makes a beat that is no beat: then they stay even. */
+static void take(bars *b, size_t from, size_t to)
+{
+    const double start = line_of(b, from), length = line_of(b, to) - start;
+    double beats = 0;
+    for (size_t j = from; j < to; j++)
+        beats += b->m->beats[j];
+    for (size_t j = from; j < to; j++) {
+        const double left = j > from ? b->rows[j].right : start;
+        const double right = j + 1 < to ? b->rows[j + 1].right
+                                        : start + length;
+        const double beat = (right - left) / b->m->beats[j] * beats / length;
+        if (!(beat >= SHORTEST && beat <= LONGEST))
+            return;
+    }
+    for (size_t j = from + 1; j < to; j++)
+        b->m->line[j] = b->rows[j].right;
+}
+
+static int smooth(ems_metre *m, double end, char *fixed,
+                  const double *wanted, ems_error *err)
+{
+    bars b = {m, end, fixed, ems_alloc(m->count + 1, sizeof *b.rows)};
+    if (!b.rows)
+        return ems_out_of_memory(err);
+    set_up(&b, wanted);
+    solve(&b);
+    for (size_t from = 0, to = 1; to <= m->count; to++)
+        if (fixed[to]) {
+            take(&b, from, to);
+            from = to;
+        }
+    ems_free(b.rows);
+    return EMS_OK;
+}
+
+/* ---- From hits to bars --------------------------------------------------- */
+
+/* Even bars from one hit to the next. */
+static int add_bars(ems_metre *m, size_t *capacity, size_t *beat_capacity,
+                    double start, double end, int beats, ems_error *err)
+{
     for (int at = 0; at < beats;) {
         if (ems_reserve((void *)&m->line, capacity, m->count + 1,
                         sizeof *m->line) < 0 ||
@@ -84,51 +156,74 @@ static int add_bars(ems_metre *m, size_t *capacity, size_t *beat_capacity,
                         sizeof *m->beats) < 0)
             return ems_out_of_memory(err);
         const int n = next_bar(beats - at);
-        m->line[m->count] = s->start + s->length * at / beats;
+        m->line[m->count] = start + (end - start) * at / beats;
         m->beats[m->count++] = n;
         at += n;
     }
     return EMS_OK;
 }
 
-static stretch *cut(const ems_plan *p, const double *hits, size_t count,
-                    double mean)
+static int lay_bars(ems_metre *m, const ems_beat_path *path,
+                    const ems_plan *plan, const double *hits, size_t count,
+                    ems_error *err)
 {
-    stretch *s = ems_alloc(count + 1, sizeof *s);
-    for (size_t i = 0; s && i <= count; i++) {
-        const double end = i < count ? hits[i] : p->duration;
-        s[i].start = i ? hits[i - 1] : 0;
-        s[i].length = end - s[i].start;
-        const double more =
-            arousal_at(p, s[i].start + s[i].length / 2) - mean;
-        s[i].sway = 1 + SWAY * fmax(-1, fmin(1, more));
+    size_t capacity = 0, beat_capacity = 0;
+    for (size_t i = 0; i <= count; i++) {
+        const int code = add_bars(m, &capacity, &beat_capacity,
+                                  i ? hits[i - 1] : 0,
+                                  i < count ? hits[i] : plan->duration,
+                                  path->beats[i], err);
+        if (code < 0)
+            return code;
     }
-    return s;
+    return EMS_OK;
 }
 
-static double mean_arousal(const ems_plan *p)
+static int smooth_bars(ems_metre *m, const ems_plan *plan,
+                       const ems_beat_path *path, const double *hits,
+                       size_t count, ems_error *err)
 {
-    enum { POINTS = 64 };
-    double sum = 0;
-    for (int i = 0; i < POINTS; i++)
-        sum += arousal_at(p, p->duration * (i + 0.5) / POINTS);
-    return sum / POINTS;
+    char *fixed = ems_alloc(m->count + 1, 1);
+    double *wanted = ems_alloc(m->count, sizeof *wanted);
+    int code = fixed && wanted ? EMS_OK : ems_out_of_memory(err);
+    if (code == EMS_OK) {
+        fixed[0] = fixed[m->count] = 1;
+        for (size_t j = 0, hit = 0; j < m->count; j++) {
+            if (hit < count && m->line[j] == hits[hit]) {
+                fixed[j] = 1;
+                hit++;
+            }
+            wanted[j] = 60 / (path->tempo *
+                              ems_tempo_sway(plan, path->mean_arousal,
+                                             m->line[j]));
+        }
+        code = smooth(m, plan->duration, fixed, wanted, err);
+    }
+    ems_free(fixed);
+    ems_free(wanted);
+    return code;
 }
 
 int ems_metre_plan(ems_metre *m, const ems_plan *plan, const double *hits,
                    size_t hit_count, ems_error *err)
 {
     *m = (ems_metre){0};
-    const double mean = mean_arousal(plan);
-    stretch *s = cut(plan, hits, hit_count, mean);
-    if (!s)
+    ems_beat_path path = {0};
+    ems_beat_point *points = ems_alloc(hit_count, sizeof *points);
+    if (!points)
         return ems_out_of_memory(err);
-    m->tempo = best_tempo(s, hit_count + 1, MIDDLE_TEMPO + TEMPO_SPAN * mean);
-    size_t capacity = 0, beat_capacity = 0;
-    int code = EMS_OK;
-    for (size_t i = 0; i <= hit_count && code == EMS_OK; i++)
-        code = add_bars(m, &capacity, &beat_capacity, &s[i], err);
-    ems_free(s);
+    for (size_t i = 0; i < hit_count; i++)
+        points[i] = (ems_beat_point){.time = hits[i], .must = 1};
+    int code = ems_beat_path_find(&path, plan, points, hit_count,
+                                  ems_tempo_of(plan), 0, err);
+    ems_free(points);
+    if (code == EMS_OK) {
+        m->tempo = path.tempo;
+        code = lay_bars(m, &path, plan, hits, hit_count, err);
+    }
+    if (code == EMS_OK)
+        code = smooth_bars(m, plan, &path, hits, hit_count, err);
+    ems_beat_path_clear(&path);
     if (code < 0)
         ems_metre_clear(m);
     return code;

@@ -4,12 +4,9 @@
 #include "base/sha256.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-static const double PAPER_GAP = 4.0, EXACT_GAP = 1.0;
-/* No exact hits here: the music must have begun, and must be able to end. */
-static const double HEAD = 0.3, TAIL = 0.5;
+static const double PAPER_GAP = 4.0;
 
 ems_plan_options ems_plan_defaults(void)
 {
@@ -26,6 +23,10 @@ void ems_plan_free(ems_plan *p)
     ems_free(p->hits);
     ems_free(p->cuts);
     ems_free(p->curve);
+    ems_free(p->phrases);
+    ems_free(p->sections);
+    ems_free(p->speech);
+    ems_free(p->locks);
     ems_free(p);
 }
 
@@ -83,9 +84,9 @@ static int is_emotion(double x)
     return x >= -1 && x <= 1;
 }
 
-static int check_options(const ems_plan_options *o, double gap,
-                         ems_error *err)
+static int check_options(const ems_plan_options *o, ems_error *err)
 {
+    const double gap = o->min_gap > 0 ? o->min_gap : EMS_PLAN_GAP_LEAST;
     if (o->seed > EMS_PLAN_SEED_MOST)
         return ems_fail(err, EMS_EINVAL, "the seed %llu is too large; the"
                         " largest is %llu", (unsigned long long)o->seed,
@@ -137,78 +138,6 @@ static int check_film(double duration, double fps, const ems_cut *cuts,
     return EMS_OK;
 }
 
-typedef struct candidate {
-    double time, strength;
-    int later_class; /* dissolves and fade-outs come after all others */
-    size_t index;    /* in time */
-} candidate;
-
-static int by_worth(const void *x, const void *y)
-{
-    const candidate *a = x, *b = y;
-    if (a->later_class != b->later_class)
-        return a->later_class - b->later_class;
-    if (a->strength != b->strength)
-        return a->strength > b->strength ? -1 : 1;
-    return a->index < b->index ? -1 : a->index > b->index;
-}
-
-/* Mark everything closer than `gap` to candidate i, in time order. Accepted
- * hits are `gap` apart, so each cut is visited at most twice. */
-static void block(char *state, const ems_plan *p, size_t i, double gap)
-{
-    const double t = p->cuts[i].time;
-    for (size_t k = i; k-- > 0 && t - p->cuts[k].time < gap;)
-        state[k] = 'b';
-    for (size_t k = i + 1; k < p->cut_count && p->cuts[k].time - t < gap; k++)
-        state[k] = 'b';
-    state[i] = 'h';
-}
-
-static int choose_exact(ems_plan *p, double gap, ems_error *err)
-{
-    candidate *c = ems_alloc(p->cut_count, sizeof *c);
-    char *state = ems_alloc(p->cut_count, 1);
-    if (!c || !state) {
-        ems_free(c);
-        ems_free(state);
-        return ems_out_of_memory(err);
-    }
-    size_t n = 0;
-    for (size_t i = 0; i < p->cut_count; i++) {
-        const ems_cut *cut = &p->cuts[i];
-        if (cut->time >= HEAD && cut->time <= p->duration - TAIL)
-            c[n++] = (candidate){cut->time, cut->strength,
-                                 cut->kind == EMS_DISSOLVE ||
-                                     cut->kind == EMS_FADE_OUT, i};
-    }
-    if (n)
-        qsort(c, n, sizeof *c, by_worth);
-    for (size_t i = 0; i < n; i++)
-        if (!state[c[i].index])
-            block(state, p, c[i].index, gap);
-    for (size_t i = 0; i < p->cut_count; i++)
-        if (state[i] == 'h')
-            p->hits[p->hit_count++] = p->cuts[i].time;
-    ems_free(c);
-    ems_free(state);
-    return EMS_OK;
-}
-
-static int choose_hits(ems_plan *p, double gap, ems_error *err)
-{
-    p->hits = ems_alloc(p->cut_count, sizeof *p->hits);
-    if (!p->hits)
-        return ems_out_of_memory(err);
-    if (p->sync == EMS_SYNC_EXACT)
-        return choose_exact(p, gap, err);
-    for (size_t i = 0; i < p->cut_count; i++)
-        if (p->cuts[i].time < p->duration)
-            p->hits[p->hit_count++] = p->cuts[i].time;
-    p->hit_count = ems_thin(p->hits, p->hits, p->hit_count, gap);
-    return EMS_OK;
-}
-
 static int copy_film(ems_plan *p, const ems_cut *cuts, const ems_knot *curve,
                      const ems_plan_options *o, ems_error *err)
 {
@@ -227,6 +156,24 @@ static int copy_film(ems_plan *p, const ems_cut *cuts, const ems_knot *curve,
     return EMS_OK;
 }
 
+/* What the music does, from what the film does. */
+static int lay_out(ems_plan *p, const ems_plan_options *o, ems_error *err)
+{
+    const ems_tempo tempo = ems_tempo_of(p);
+    p->tempo = (ems_tempo){micro(tempo.wanted), micro(tempo.least),
+                           micro(tempo.most)};
+    const double usual = p->sync == EMS_SYNC_PAPER ? PAPER_GAP
+                                                   : ems_plan_gap(p);
+    int code = ems_plan_choose_hits(p, o->min_gap > 0 ? o->min_gap : usual,
+                                    err);
+    if (code == EMS_OK)
+        code = ems_plan_choose_phrases(p, err);
+    if (code == EMS_OK)
+        code = ems_plan_choose_sections(p, err);
+    p->ending = ems_plan_ending(p, &p->ending_time);
+    return code;
+}
+
 ems_plan *ems_plan_from(double duration, double fps, const ems_cut *cuts,
                         size_t cut_count, const ems_knot *curve,
                         size_t knot_count, const ems_plan_options *options,
@@ -234,9 +181,7 @@ ems_plan *ems_plan_from(double duration, double fps, const ems_cut *cuts,
 {
     const ems_plan_options defaults = ems_plan_defaults();
     const ems_plan_options *o = options ? options : &defaults;
-    const double gap = o->min_gap > 0 ? o->min_gap
-                       : o->sync == EMS_SYNC_PAPER ? PAPER_GAP : EXACT_GAP;
-    if (check_options(o, gap, err) < 0 ||
+    if (check_options(o, err) < 0 ||
         check_film(duration, fps, cuts, cut_count, curve, knot_count,
                    err) < 0)
         return NULL;
@@ -249,12 +194,27 @@ ems_plan *ems_plan_from(double duration, double fps, const ems_cut *cuts,
         .duration = micro(duration), .fps = micro(fps), .seed = o->seed,
         .sync = o->sync, .cut_count = cut_count, .knot_count = knot_count,
     };
-    if (copy_film(p, cuts, curve, o, err) < 0 ||
-        choose_hits(p, gap, err) < 0) {
+    if (copy_film(p, cuts, curve, o, err) < 0 || lay_out(p, o, err) < 0) {
         ems_plan_free(p);
         return NULL;
     }
     return p;
+}
+
+static int copy_speech(ems_plan *p, const ems_analysis *a, ems_error *err)
+{
+    size_t count = 0;
+    const ems_stretch *speech = ems_analysis_speech(a, &count);
+    p->speech = ems_alloc(count, sizeof *p->speech);
+    if (!p->speech)
+        return ems_out_of_memory(err);
+    for (size_t i = 0; i < count; i++) {
+        const ems_stretch s = {micro(fmin(speech[i].from, p->duration)),
+                               micro(fmin(speech[i].to, p->duration))};
+        if (s.to > s.from)
+            p->speech[p->speech_count++] = s;
+    }
+    return EMS_OK;
 }
 
 ems_plan *ems_plan_make(const ems_analysis *a,
@@ -279,6 +239,10 @@ ems_plan *ems_plan_make(const ems_analysis *a,
     ems_plan *p = ems_plan_from(duration, fps, cuts, cut_count, curve,
                                 knot_count, options, err);
     ems_free(listed);
+    if (p && copy_speech(p, a, err) < 0) {
+        ems_plan_free(p);
+        return NULL;
+    }
     return p;
 }
 
@@ -298,6 +262,29 @@ static void add_number(ems_sha256 *s, double x)
     add_integer(s, (uint64_t)llrint(x * 1e6));
 }
 
+static void add_wishes(ems_sha256 *s, const ems_plan *p)
+{
+    add_number(s, p->tempo.wanted);
+    add_number(s, p->tempo.least);
+    add_number(s, p->tempo.most);
+    for (size_t i = 0; i < p->phrase_count; i++)
+        add_number(s, p->phrases[i]);
+    add_integer(s, p->section_count);
+    for (size_t i = 0; i < p->section_count; i++) {
+        const ems_section *x = &p->sections[i];
+        add_number(s, x->from);
+        add_integer(s, x->seed);
+        add_integer(s, (uint64_t)(x->tonic + 1) << 8 | (uint64_t)x->minor);
+        add_integer(s, x->families);
+    }
+    for (size_t i = 0; i < p->speech_count; i++) {
+        add_number(s, p->speech[i].from);
+        add_number(s, p->speech[i].to);
+    }
+    add_integer(s, (uint64_t)p->ending);
+    add_number(s, p->ending_time);
+}
+
 void ems_plan_hash(const ems_plan *p, char out[17])
 {
     ems_sha256 s;
@@ -315,6 +302,7 @@ void ems_plan_hash(const ems_plan *p, char out[17])
         add_number(&s, p->curve[i].valence);
         add_number(&s, p->curve[i].arousal);
     }
+    add_wishes(&s, p);
     ems_sha256_end(&s, digest);
     for (int i = 0; i < 16; i++)
         out[i] = "0123456789abcdef"[i % 2 ? digest[i / 2] & 15

@@ -1,7 +1,7 @@
 /* Plans and the cut lists of other programs (lists/cues.h). */
-#include "affect/mapping.h"
 #include "base/mem.h"
 #include "lists/cues.h"
+#include "music/markers.h"
 #include "music/plan.h"
 
 #include <stdio.h>
@@ -34,16 +34,9 @@ static int add_cue(ems_cues *c, const ems_plan *p, int cuts, size_t i,
                    ems_error *err)
 {
     const double time = cuts ? p->cuts[i].time : p->hits[i];
-    double valence, arousal, emotion[EMS_EKMAN];
-    int most = 0;
-    ems_curve_at(p->curve, p->knot_count, time, &valence, &arousal);
-    ems_va_to_emotion(emotion, valence, arousal);
-    for (int e = 1; e < EMS_EKMAN; e++)
-        if (emotion[e] > emotion[most])
-            most = e;
     char name[EMS_CUE_NAME];
     snprintf(name, sizeof name, "%s %zu, %s", cuts ? "Shot" : "Hit",
-             cuts ? i + 2 : i + 1, ems_emotion_names[most]);
+             cuts ? i + 2 : i + 1, ems_plan_emotion(p, time));
     return ems_cues_add(c, time, name, strlen(name), err);
 }
 

@@ -1,6 +1,7 @@
 #include "ems_test.h"
 
 #include "base/mem.h"
+#include "base/rng.h"
 #include "music/plan.h"
 
 #include <math.h>
@@ -53,30 +54,97 @@ static void thinning_matches_the_paper(void **state)
     assert_int_equal(ems_thin(kept, equal, 0, 4), 0);
 }
 
-static void exact_takes_the_strongest(void **state)
+static int is_hit(const ems_plan *p, double time)
+{
+    for (size_t i = 0; i < p->hit_count; i++)
+        if (p->hits[i] == time)
+            return 1;
+    return 0;
+}
+
+static void exact_takes_what_is_worth_most(void **state)
 {
     (void)state;
     const ems_cut cuts[] = {
         {0.2, EMS_CUT, 1},         /* too early */
-        {2.0, EMS_CUT, 0.4},       /* loses to 2.6 */
-        {2.6, EMS_CUT, 0.5},
-        {3.6, EMS_CUT, 0.5},       /* exactly the gap: stays */
-        {5.0, EMS_DISSOLVE, 1},    /* loses to a weaker hard cut */
-        {5.5, EMS_FADE_IN, 0.1},
+        {2.2, EMS_CUT, 0.1},       /* loses to 2.6 */
+        {2.6, EMS_CUT, 0.9},
+        {5.0, EMS_DISSOLVE, 1},    /* loses to a hard cut */
+        {5.6, EMS_CUT, 0.9},
         {8.0, EMS_FADE_OUT, 0.9},  /* nothing better near */
-        {9.0, EMS_CUT, 0.3},
         {9.6, EMS_CUT, 1},         /* too late */
     };
-    const double want[] = {2.6, 3.6, 5.5, 8.0, 9.0};
-    ems_plan *p = plan(cuts, 9, 10, NULL);
-    expect_hits(p, want, 5);
-    assert_int_equal(p->cut_count, 9); /* all of them, as markers */
+    const double want[] = {2.6, 5.6, 8.0};
+    ems_plan *p = plan(cuts, 7, 10, NULL);
+    expect_hits(p, want, 3);
+    assert_int_equal(p->cut_count, 7); /* all of them, as markers */
     ems_plan_free(p);
     ems_plan_options o = ems_plan_defaults();
-    o.min_gap = 3;
-    const double sparse[] = {2.6, 9.0}; /* 5.5 is 2.9 s after 2.6 */
-    p = plan(cuts, 9, 10, &o);
-    expect_hits(p, sparse, 2);
+    o.min_gap = 4;
+    p = plan(cuts, 7, 10, &o);
+    for (size_t i = 1; i < p->hit_count; i++)
+        assert_true(p->hits[i] - p->hits[i - 1] >= 4);
+    ems_plan_free(p);
+}
+
+/* Random montages of 15 and 40 cuts a minute: most cuts at least a second from
+ * their neighbours are hits, and hits keep their distance. */
+static void most_cuts_are_met(void **state)
+{
+    (void)state;
+    static const double every[] = {4, 1.5};
+    for (int speed = 0; speed < 2; speed++) {
+        size_t fair = 0, taken = 0;
+        for (uint64_t seed = 0; seed < 20; seed++) {
+            ems_rng r = ems_rng_seed(seed, 0);
+            ems_cut cuts[200];
+            size_t n = 0;
+            for (double t = 0.5; t < 119 && n < 200; n++) {
+                cuts[n] = (ems_cut){t, EMS_CUT, 0.3 + 0.7 *
+                                                    ems_rng_uniform(&r)};
+                t += 0.25 - log(1 - ems_rng_uniform(&r)) *
+                                (every[speed] - 0.25);
+            }
+            ems_plan *p = plan(cuts, n, 120, NULL);
+            for (size_t i = 1; i + 1 < n; i++)
+                if (cuts[i].time - cuts[i - 1].time >= 1 &&
+                    cuts[i + 1].time - cuts[i].time >= 1) {
+                    fair++;
+                    taken += (size_t)is_hit(p, p->cuts[i].time);
+                }
+            for (size_t i = 1; i < p->hit_count; i++)
+                assert_true(p->hits[i] - p->hits[i - 1] >= 0.8);
+            ems_plan_free(p);
+        }
+        assert_true((double)taken / (double)fair > 0.8);
+    }
+}
+
+/* A sad half and a glad one: two sections in related keys. */
+static void sections_follow_the_emotion(void **state)
+{
+    (void)state;
+    const ems_knot turn[] = {{0, -0.7, -0.7}, {29.9, -0.7, -0.7},
+                             {30.1, 0.7, 0.5}};
+    const ems_cut cuts[] = {{14, EMS_CUT, 1}, {30, EMS_CUT, 1},
+                            {45, EMS_CUT, 1}};
+    ems_plan *p = ems_plan_from(60, 25, cuts, 3, turn, 3, NULL, NULL);
+    assert_non_null(p);
+    assert_int_equal(p->section_count, 2);
+    const ems_section *s = p->sections;
+    assert_true(s[0].from == 0 && s[1].from == 30);
+    assert_true(s[0].minor && !s[1].minor);
+    /* relative keys, a whole tone up as arousal rises */
+    assert_int_equal((s[1].tonic - s[0].tonic + 24) % 12, (3 + 2) % 12);
+    assert_int_equal(s[0].families, 1u << EMS_PIANO | 1u << EMS_STRINGS);
+    assert_int_equal(s[1].families, 31);
+    assert_true(s[0].seed == 1 && s[1].seed != 1);
+    assert_int_equal(p->ending, EMS_ENDING_CHORD);
+    assert_true(p->ending_time == 57.5);
+    /* takes of 14 to 16 s are two phrases each */
+    assert_int_equal(p->phrase_count, 4);
+    assert_int_equal(ems_plan_section_at(p, 29.9), 0);
+    assert_int_equal(ems_plan_section_at(p, 30), 1);
     ems_plan_free(p);
 }
 
@@ -248,6 +316,111 @@ static void bad_files_are_refused_by_place(void **state)
     ems_plan_free(p);
 }
 
+#define PLAN2(more)                                                         \
+    "{\"format\": \"emsync-plan\", \"version\": 2, \"duration\": 20,"       \
+    " \"fps\": 25, \"seed\": 1, \"sync\": \"exact\", " more ", \"cuts\": []," \
+    " \"curve\": " KNOT "}"
+
+static void wishes_are_read(void **state)
+{
+    (void)state;
+    static const char text[] = PLAN2(
+        "\"hits\": [{\"time\": 3}], \"tempo\": {\"wanted\": 80, \"least\": 70,"
+        " \"most\": 90}, \"sections\": [{\"from\": 0}, {\"from\": 9, \"seed\": 7,"
+        " \"key\": \"Bb minor\", \"families\": [\"piano\", \"bass\"]}],"
+        " \"speech\": [{\"from\": 1, \"to\": 2}], \"phrases\": [{\"time\": 4}],"
+        " \"ending\": {\"kind\": \"chord\", \"time\": 18}, \"locks\":"
+        " [{\"section\": 2, \"families\": [\"bass\"]}]");
+    ems_error err = {0};
+    ems_plan *p = ems_plan_parse(text, strlen(text), "p", &err);
+    if (!p)
+        fail_msg("%s", err.text);
+    assert_true(p->tempo.wanted == 80 && ems_tempo_of(p).most == 90);
+    assert_int_equal(p->section_count, 2);
+    assert_true(p->sections[0].tonic == -1 && p->sections[0].families == 0);
+    assert_int_equal(p->sections[1].tonic, 10);
+    assert_true(p->sections[1].minor && p->sections[1].seed == 7);
+    assert_int_equal(p->sections[1].families,
+                     1u << EMS_PIANO | 1u << EMS_BASS);
+    assert_true(p->speech[0].to == 2 && p->phrases[0] == 4);
+    assert_true(p->ending_time == 18 && p->locks[0].section == 2);
+    char before[17], after[17];
+    ems_plan_hash(p, before);
+    assert_int_equal(ems_plan_save(p, EMS_SCRATCH "/wishes.json", NULL), 0);
+    ems_plan *q = ems_plan_load(EMS_SCRATCH "/wishes.json", NULL);
+    assert_non_null(q);
+    ems_plan_hash(q, after);
+    assert_string_equal(before, after);
+    ems_plan_free(q);
+    ems_plan_free(p);
+}
+
+static void contradictions_are_refused_by_place(void **state)
+{
+    (void)state;
+    static const char *const BAD[][2] = {
+        {PLAN2("\"tempo\": {\"wanted\": 40, \"least\": 38, \"most\": 44},"
+               " \"hits\": [{\"time\": 3}, {\"time\": 3.1}]"), "hits[1]"},
+        {PLAN2("\"hits\": [], \"tempo\": {\"wanted\": 80, \"least\": 90,"
+               " \"most\": 100}"), "tempo.least"},
+        {PLAN2("\"hits\": [], \"sections\": [{\"from\": 1}]"), "sections[0]"},
+        {PLAN2("\"hits\": [], \"sections\": [{\"from\": 0, \"key\":"
+               " \"H minor\"}]"), "sections[0].key"},
+        {PLAN2("\"hits\": [], \"sections\": [{\"from\": 0, \"families\":"
+               " [\"oboe\"]}]"), "sections[0].families[0]"},
+        {PLAN2("\"hits\": [], \"sections\": [{\"from\": 0, \"families\":"
+               " []}]"), "sections[0].families"},
+        {PLAN2("\"hits\": [], \"sections\": [{\"from\": 0}, {\"from\":"
+               " 0.1}]"), "sections[0]"},
+        {PLAN2("\"hits\": [], \"locks\": [{\"section\": 2, \"families\":"
+               " [\"bass\"]}]"), "locks[0].section"},
+        {PLAN2("\"hits\": [], \"speech\": [{\"from\": 4, \"to\": 3}]"),
+         "speech[0]"},
+        {PLAN2("\"hits\": [{\"time\": 19}], \"ending\": {\"kind\":"
+               " \"chord\", \"time\": 10}"), "ending"},
+    };
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        ems_error err = {0};
+        assert_null(ems_plan_parse(BAD[i][0], strlen(BAD[i][0]), "p.json",
+                                   &err));
+        assert_int_equal(err.code, EMS_EFORMAT);
+        if (!strstr(err.text, BAD[i][1]))
+            fail_msg("case %zu: \"%s\" lacks \"%s\"", i, err.text, BAD[i][1]);
+    }
+}
+
+static void count_sentences(void *user, const char *sentence)
+{
+    assert_true(strstr(sentence, "wrong.json: ") == sentence ||
+                strstr(sentence, "/wrong.json"));
+    ++*(int *)user;
+}
+
+/* Every mistake is told, not the first only. */
+static void a_check_finds_them_all(void **state)
+{
+    (void)state;
+    static const char text[] = PLAN2(
+        "\"hits\": [{\"time\": 3}, {\"time\": 2}, {\"time\": 3.1},"
+        " {\"time\": 99}], \"sections\": [{\"from\": 0, \"key\": \"X\"},"
+        " {\"from\": 5}], \"locks\": [{\"section\": 9, \"families\":"
+        " [\"bass\"]}]");
+    static const char path[] = EMS_SCRATCH "/wrong.json";
+    int told = 0;
+    ems_error err;
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+    const int found = ems_plan_check(path, count_sentences, &told, &err);
+    /* two hits, one of them twice as near as a beat, key, first section
+     * missing, lock */
+    assert_int_equal(found, told);
+    assert_int_equal(found, 6);
+    assert_true(ems_plan_check(EMS_SCRATCH "/no-such.json", count_sentences,
+                               &told, &err) < 0);
+}
+
 static void allocation_failures_are_clean(void **state)
 {
     (void)state;
@@ -270,7 +443,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(thinning_matches_the_paper),
-        cmocka_unit_test(exact_takes_the_strongest),
+        cmocka_unit_test(exact_takes_what_is_worth_most),
+        cmocka_unit_test(most_cuts_are_met),
+        cmocka_unit_test(sections_follow_the_emotion),
         cmocka_unit_test(no_cuts_no_hits),
         cmocka_unit_test(many_cuts_are_quick),
         cmocka_unit_test(curve_is_linear_and_flat_outside),
@@ -278,6 +453,9 @@ int main(void)
         cmocka_unit_test(bad_arguments_are_refused),
         cmocka_unit_test(file_keeps_everything),
         cmocka_unit_test(bad_files_are_refused_by_place),
+        cmocka_unit_test(wishes_are_read),
+        cmocka_unit_test(contradictions_are_refused_by_place),
+        cmocka_unit_test(a_check_finds_them_all),
         cmocka_unit_test(allocation_failures_are_clean),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
