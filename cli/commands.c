@@ -8,7 +8,7 @@ const cli_command *const cli_commands[] = {
     &cli_model_convert, &cli_model_index,   &cli_model_novelty,
     &cli_dataset_build, &cli_train_music,   &cli_train_text,
     &cli_text,          &cli_evaluate_text, &cli_bench_text,
-    &cli_evaluate_music,
+    &cli_evaluate_music, &cli_evaluate_sync,
     &cli_bench_compose, &cli_bench_train,   &cli_doctor,
     NULL,
 };
@@ -17,6 +17,7 @@ const char *const cli_cut_words[] = {"auto", "paper", NULL};
 const char *const cli_sync_words[] = {"exact", "paper", NULL};
 const char *const cli_audio_words[] = {"replace", "mix", "track", NULL};
 const char *const cli_precision_words[] = {"f32", "bf16", "int8", NULL};
+const char *const cli_velocity_words[] = {"shaped", "paper", NULL};
 const char *const cli_keep_names[] = {"analysis.json", "plan.json",
                                       "score.mid", "mix.wav", NULL};
 const char *const cli_stem_names[] = {"bass.wav", "drums.wav", "guitar.wav",

@@ -10,6 +10,7 @@ extern const char *const cli_cut_words[];       /* ems_cut_policy */
 extern const char *const cli_sync_words[];      /* ems_sync */
 extern const char *const cli_audio_words[];     /* ems_audio_mode */
 extern const char *const cli_precision_words[]; /* ems_precision */
+extern const char *const cli_velocity_words[];  /* ems_velocity */
 extern const char *const cli_keep_names[];      /* files of --keep */
 extern const char *const cli_stem_names[];      /* files of --stems */
 
@@ -67,6 +68,9 @@ extern const char *const cli_stem_names[];      /* files of --stems */
      .max = 65536, .unset = "a third of the window"},                         \
     CLI_WORDS(f.precision, cli_precision_words, "precision", "TYPE",       \
               "of the weights while composing"),                              \
+    CLI_WORDS(f.velocity, cli_velocity_words, "velocity", "HOW",           \
+              "shaped plays metre, phrases, emotion and hits; paper has"      \
+              " EMSYNC's two levels"),                                        \
     CLI_COUNT(f.candidates, 1, 64, "candidates", "pieces to compose, of"   \
               " which the best is kept")
 
@@ -105,7 +109,7 @@ void cli_result_close(cli_json *j);
 
 extern const cli_command cli_score, cli_analyze, cli_plan, cli_cuts, cli_compose,
     cli_render, cli_mux, cli_model_info, cli_model_check, cli_model_import,
-    cli_evaluate_music, cli_roll, cli_model_convert, cli_model_index, cli_model_novelty,
+    cli_evaluate_music, cli_evaluate_sync, cli_roll, cli_model_convert, cli_model_index, cli_model_novelty,
     cli_dataset_build, cli_train_music, cli_bench_compose, cli_bench_train,
     cli_doctor, cli_text, cli_train_text, cli_evaluate_text, cli_bench_text,
     cli_rate, cli_train_critic, cli_evaluate_critic;

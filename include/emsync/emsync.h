@@ -182,6 +182,13 @@ EMS_API double ems_plan_duration(const ems_plan *p);
 /* Times of the hits, ascending; they belong to the plan. */
 EMS_API const double *ems_plan_hits(const ems_plan *p, size_t *count);
 
+/* Everything in a plan that contradicts itself or cannot be played: `each`
+ * gets one sentence with the JSON path per finding. Returns how many there
+ * are, or a negative code where the file cannot be read at all. */
+EMS_API int ems_plan_check(const char *path,
+                           void (*each)(void *user, const char *sentence),
+                           void *user, ems_error *err);
+
 typedef enum ems_list_kind { /* how other programs write moments of a film */
     EMS_LIST_AUTO,     /* told by the file's suffix */
     EMS_LIST_SECONDS,  /* plain seconds (.txt) */
@@ -214,6 +221,11 @@ typedef struct ems_piece ems_piece; /* notes, bars, tempo map, markers */
 
 typedef enum ems_precision { EMS_F32, EMS_BF16, EMS_INT8 } ems_precision;
 
+typedef enum ems_velocity {
+    EMS_VELOCITY_SHAPED, /* metre, phrase, arousal, hits (docs/MUSIC.md) */
+    EMS_VELOCITY_PAPER,  /* 80, and 120 for the notes of a chord */
+} ems_velocity;
+
 typedef struct ems_compose_options {
     const char *model;   /* safetensors; NULL: the model that ships */
     double temperature;  /* default 1.35 is the paper's; see docs/MUSIC.md */
@@ -231,6 +243,12 @@ typedef struct ems_compose_options {
                             (docs/decisions/023) */
     int candidates;      /* pieces composed, of which the best is kept, exact
                             mode only (docs/MUSIC.md); default 4, at most 64 */
+    ems_velocity velocity;
+    const char *keep;    /* an earlier score of this plan, of which all is kept
+                            but `sections` and what is not locked; NULL: none */
+    const char *sections; /* to compose anew: "3", "2,5"; NULL: those in which
+                            the plan is not what `keep` was composed for */
+    const char *lock;    /* families kept in them too: "drums,bass"; or NULL */
 } ems_compose_options;
 
 EMS_API ems_compose_options ems_compose_defaults(void);
@@ -593,10 +611,48 @@ EMS_API int ems_novelty_build(const char *dataset, const char *out,
                               double megabytes, const ems_run *run,
                               ems_error *err);
 
-/* The number of this process among those that mpirun or srun started
- * together, 0 when it is alone; *size (may be NULL): how many they are. Only
- * number 0 should talk to people. */
-EMS_API int ems_rank(int *size);
+typedef struct ems_sync_share { /* how moments of a film are met */
+    size_t moments;
+    double median_ms, p95_ms; /* from each to the nearest accented onset */
+    double frame, within_100ms, within_1s; /* shares that are so near */
+    double tbiou_accents, tbiou_bars, tbiou_beats; /* moments and accents, bar
+                                  lines, beats: common over all, within 0.5 s */
+} ems_sync_share;
+
+typedef struct ems_sync_report {
+    ems_hit *cuts;         /* owned: ems_sync_clear; note: nearest accent, NaN
+                              where there is none */
+    size_t cut_count;
+    double duration, fps;  /* fps 0: unknown; a frame counts as 40 ms */
+    ems_sync_share all, hits, chance; /* every cut; the plan's hits (no moments
+                              without a plan); cuts elsewhere */
+    double accepted;       /* share of the hard cuts at least 1 s from their
+                              neighbours that are hits; NaN: no plan, or none */
+    double largest_change, mean_change; /* of tempo from bar to bar: 0.04: 4 % */
+    double smooth_bars;    /* share of the changes of at most 4 % */
+    size_t notes, accents, bars, beats;
+} ems_sync_report;
+
+typedef struct ems_sync_options {
+    double fps;          /* of the film of a cut list; 0: unknown */
+    const char *start;   /* timecode of its first frame in an EDL, or NULL */
+    int rounds;          /* of chance; 200 */
+    uint64_t seed;       /* of chance; 1 */
+    const char *picture; /* SVG, or NULL */
+} ems_sync_options;
+
+EMS_API ems_sync_options ems_sync_defaults(void);
+/* Does a MIDI file, whoever made it, meet a film? `film`: plan.json,
+ * analysis.json, a cut list, or a video, which is analysed. What is measured:
+ * docs/MUSIC.md. */
+EMS_API int ems_sync_evaluate(ems_sync_report *out, const char *film,
+                              const char *midi,
+                              const ems_sync_options *options,
+                              const ems_run *run, ems_error *err);
+/* As JSON (docs/FORMATS.md). */
+EMS_API int ems_sync_save(const ems_sync_report *r, const char *json,
+                          ems_error *err);
+EMS_API void ems_sync_clear(ems_sync_report *r);
 
 enum {
     EMS_EVALUATE_MUSIC = 1,      /* statistics, composed against real */

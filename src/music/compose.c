@@ -1,8 +1,10 @@
 #include "base/mem.h"
 #include "base/run.h"
 #include "music/bars.h"
+#include "music/dynamics.h"
 #include "music/judge.h"
 #include "music/key.h"
+#include "music/markers.h"
 #include "music/model_io.h"
 #include "music/piece_midi.h"
 #include "music/voice.h"
@@ -16,9 +18,6 @@ enum {
     MOST_VOICES = 64,
     MOST_GUIDANCE = 20,
 };
-static const double SHORTEST_WITH_ENDING = 6; /* seconds */
-static const double ENDING = 2.5;  /* how long the last chord stands */
-static const double LATE_HIT = 3.5; /* a hit this late is the ending */
 
 typedef struct composer {
     ems_brief brief;
@@ -75,6 +74,9 @@ static int check_options(const composer *c)
     if (o->precision < EMS_F32 || o->precision > EMS_INT8)
         return ems_fail(c->err, EMS_EINVAL, "there is no precision %d",
                         (int)o->precision);
+    if (o->velocity < EMS_VELOCITY_SHAPED || o->velocity > EMS_VELOCITY_PAPER)
+        return ems_fail(c->err, EMS_EINVAL, "there is no velocity %d",
+                        (int)o->velocity);
     if (o->candidates < 1 || o->candidates > MOST_VOICES)
         return ems_fail(c->err, EMS_EINVAL, "%d candidates; from 1 to %d can"
                         " be composed", o->candidates, MOST_VOICES);
@@ -107,9 +109,13 @@ static int set_hits(ems_brief *b, ems_error *err)
     if (n)
         memcpy(b->hits, p->hits, n * sizeof *b->hits);
     b->hit_count = n;
-    b->ending = b->exact && p->duration > SHORTEST_WITH_ENDING;
-    if (b->ending && (n == 0 || p->hits[n - 1] <= p->duration - LATE_HIT))
-        b->hits[b->hit_count++] = p->duration - ENDING;
+    ems_ending ending = p->ending;
+    double time = p->ending_time;
+    if (ending == EMS_ENDING_AUTO)
+        ending = ems_plan_ending(p, &time);
+    b->ending = b->exact && ending == EMS_ENDING_CHORD;
+    if (b->ending && (n == 0 || time > p->hits[n - 1]))
+        b->hits[b->hit_count++] = time;
     return EMS_OK;
 }
 
@@ -225,34 +231,6 @@ static int write_music(composer *c)
 
 /* ---- What the piece carries beside its notes ----------------------------- */
 
-static int add_markers(composer *c)
-{
-    static const char *const name[] = {"cut", "dissolve", "fade in",
-                                       "fade out"};
-    const ems_plan *p = c->brief.plan;
-    size_t hit = 0; /* the first at or after the cut */
-    int code = EMS_OK;
-    for (size_t i = 0; i < p->cut_count && code == EMS_OK; i++) {
-        ems_marker m = {p->cuts[i].time, EMS_MARK_CUT, ""};
-        snprintf(m.text, sizeof m.text, "%s", name[p->cuts[i].kind]);
-        while (hit < p->hit_count && p->hits[hit] < m.time)
-            hit++;
-        if (hit == p->hit_count || p->hits[hit] > m.time)
-            code = ems_piece_add_marker(c->piece, m, c->err);
-    }
-    for (size_t i = 0; i < c->brief.hit_count && code == EMS_OK; i++) {
-        ems_marker m = {c->brief.hits[i], EMS_MARK_HIT, ""};
-        if (i < p->hit_count) {
-            snprintf(m.text, sizeof m.text, "hit %zu", i + 1);
-        } else {
-            m.kind = EMS_MARK_SECTION;
-            snprintf(m.text, sizeof m.text, "ending");
-        }
-        code = ems_piece_add_marker(c->piece, m, c->err);
-    }
-    return code;
-}
-
 /* Through the bytes of its file and back: what is rendered and reported is
  * what a DAW will open, ticks and all. */
 static int settle(composer *c)
@@ -311,6 +289,16 @@ static int choose(composer *c)
     return EMS_OK;
 }
 
+static int set_velocities(composer *c)
+{
+    const ems_brief *b = &c->brief;
+    if (b->options->velocity == EMS_VELOCITY_SHAPED)
+        return ems_dynamics_shape(c->piece, b->plan, b->hits, b->hit_count,
+                                  c->err);
+    ems_dynamics_paper(c->piece);
+    return EMS_OK;
+}
+
 static int finish(composer *c)
 {
     char hash[17];
@@ -320,10 +308,14 @@ static int finish(composer *c)
     if (code == EMS_OK)
         code = choose(c);
     if (code == EMS_OK)
-        code = add_markers(c);
+        code = ems_markers_add(c->piece, c->brief.plan, c->brief.hits,
+                               c->brief.hit_count, c->err);
     if (code < 0)
         return code;
     ems_piece_sort(c->piece);
+    code = set_velocities(c);
+    if (code < 0)
+        return code;
     ems_piece_find_key(c->piece);
     ems_plan_hash(c->brief.plan, hash);
     snprintf(c->piece->text, sizeof c->piece->text,

@@ -39,10 +39,12 @@ static void compose_one(void *context, size_t i)
 int ems_tasks_compose(ems_evaluator *e, ems_task *tasks, size_t count,
                       ems_error *err)
 {
+    ems_compose_options options = e->o->compose;
+    options.velocity = EMS_VELOCITY_PAPER; /* chords are told by it */
     const size_t group = 2 * (size_t)ems_pool_threads(e->pool);
     for (size_t at = 0; at < count; at += group) {
         const size_t n = count - at < group ? count - at : group;
-        work w = {tasks + at, &e->o->compose};
+        work w = {tasks + at, &options};
         if (ems_cancelled(e->run))
             return ems_fail_cancelled(err);
         ems_pool_for(e->pool, n, compose_one, &w);

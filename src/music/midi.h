@@ -26,7 +26,7 @@ typedef struct ems_midi_note {
     uint8_t program, pitch, velocity;
 } ems_midi_note;
 
-typedef struct ems_midi_control { /* ascending; expression and sustain only */
+typedef struct ems_midi_control { /* ascending; EMS_CC_* of piece.h */
     uint64_t tick;
     double time;        /* seconds */
     uint32_t order;     /* of reading */
@@ -81,6 +81,8 @@ typedef struct ems_midi {
     size_t text_count, text_capacity;
     char *texts;
     size_t texts_size, texts_capacity;
+    int smpte;             /* frames a second of a SMPTE offset: 24, 25, 29
+                              (30 with drop frame) or 30; 0: there is none */
     uint64_t end_tick;
     double duration;       /* seconds, of end_tick */
     size_t warnings;       /* repairs made while reading */

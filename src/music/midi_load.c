@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-const char *const ems_marker_name[3] = {"cut", "hit", "section"};
+const char *const ems_marker_name[4] = {"cut", "hit", "section", "cue"};
 
 static int load_notes(ems_piece *p, const ems_midi *m, const char *name,
                       ems_error *err)
@@ -47,6 +47,17 @@ static int main_channel(const ems_midi *m, int family)
     return best;
 }
 
+/* Volume and pan hold all along, as they are at the beginning. */
+static int is_balance(ems_piece *p, int family, const ems_midi_control *c)
+{
+    if (c->number != EMS_CC_VOLUME && c->number != EMS_CC_PAN)
+        return 0;
+    if (c->tick == 0)
+        *(c->number == EMS_CC_PAN ? &p->pan[family] : &p->volume[family]) =
+            c->value;
+    return 1;
+}
+
 /* A family is one track, so it obeys the controllers of one channel; of one
  * moment the last counts. */
 static int load_controls(ems_piece *p, const ems_midi *m, ems_error *err)
@@ -56,7 +67,8 @@ static int load_controls(ems_piece *p, const ems_midi *m, ems_error *err)
         size_t last[128] = {0}; /* index + 1 in the piece */
         for (size_t i = 0; i < m->control_count; i++) {
             const ems_midi_control *c = &m->controls[i];
-            if (c->channel != channel || c->time >= p->duration)
+            if (c->channel != channel || c->time >= p->duration ||
+                is_balance(p, f, c))
                 continue;
             size_t *at = &last[c->number & 127];
             if (*at && p->controls[*at - 1].time >= c->time) {
@@ -68,6 +80,22 @@ static int load_controls(ems_piece *p, const ems_midi *m, ems_error *err)
             if (ems_piece_add_control(p, mine, err) < 0)
                 return EMS_ENOMEM;
             *at = p->control_count;
+        }
+    }
+    return EMS_OK;
+}
+
+static int load_keys(ems_piece *p, const ems_midi *m, ems_error *err)
+{
+    for (size_t i = 0; i < m->key_count; i++) {
+        const ems_midi_key *k = &m->keys[i];
+        if (k->tick == 0 || i == 0) {
+            p->key_sharps = k->sharps;
+            p->key_minor = k->minor;
+        } else if (ems_piece_add_key(
+                       p, (ems_signature){ems_midi_time(m, k->tick),
+                                          k->sharps, k->minor}, err) < 0) {
+            return EMS_ENOMEM;
         }
     }
     return EMS_OK;
@@ -127,6 +155,14 @@ static int load_marker(ems_piece *p, const ems_midi *m,
     return ems_piece_add_marker(p, marker, err);
 }
 
+static int load_cue(ems_piece *p, const ems_midi_text *t, const char *text,
+                    ems_error *err)
+{
+    ems_marker cue = {.time = t->time, .kind = EMS_MARK_CUE};
+    copy_text(cue.text, sizeof cue.text, text, t->length);
+    return ems_piece_add_marker(p, cue, err);
+}
+
 /* The exact length, if it agrees with the end of the tracks: another program
  * may have cut the file since. */
 static void load_duration(ems_piece *p, const char *text, size_t length)
@@ -152,7 +188,10 @@ static int load_texts(ems_piece *p, const ems_midi *m, ems_error *err)
             continue;
         const char *text = m->texts + t->at;
         const size_t n = strlen(EMS_DURATION_TEXT);
-        if (t->kind == EMS_MIDI_MARKER) {
+        if (t->kind == EMS_MIDI_CUE) {
+            if (load_cue(p, t, text, err) < 0)
+                return EMS_ENOMEM;
+        } else if (t->kind == EMS_MIDI_MARKER) {
             if (load_marker(p, m, t, err) < 0)
                 return EMS_ENOMEM;
         } else if (t->kind == EMS_MIDI_TEXT && t->track == 0) {
@@ -192,11 +231,10 @@ ems_piece *ems_piece_from_midi(const ems_midi *m, const char *name,
         code = load_bars(p, m, err);
     if (code == EMS_OK)
         code = load_texts(p, m, err);
+    if (code == EMS_OK)
+        code = load_keys(p, m, err);
     end_in_time(p);
-    if (m->key_count) {
-        p->key_sharps = m->keys[0].sharps;
-        p->key_minor = m->keys[0].minor;
-    }
+    p->smpte = m->smpte;
     if (code < 0) {
         ems_piece_free(p);
         return NULL;

@@ -119,7 +119,8 @@ static int add_program(parser *p, int channel, uint8_t program)
 static int add_control(parser *p, int channel, uint8_t number, uint8_t value)
 {
     ems_midi *m = p->m;
-    if (number != EMS_CC_EXPRESSION && number != EMS_CC_SUSTAIN)
+    if (number != EMS_CC_EXPRESSION && number != EMS_CC_SUSTAIN &&
+        number != EMS_CC_VOLUME && number != EMS_CC_PAN)
         return EMS_OK;
     if (m->control_count >= EMS_MIDI_MAX_EVENTS) {
         m->warnings++;
@@ -241,6 +242,8 @@ static int meta_event(parser *p)
         return EMS_OK;
     if (kind == 0x2f)
         return 1;
+    if (kind == 0x54 && length == 5 && data[0] < 128)
+        p->m->smpte = (const int[]){24, 25, 29, 30}[data[0] >> 5];
     if (kind == 0x51 && length >= 3)
         return add_tempo(p, data);
     if (kind == 0x58 && length >= 2)

@@ -1,5 +1,6 @@
 /* A piece as a type 1 MIDI file of 480 ticks per quarter: track 0 holds tempo
- * map, metres, key, markers and texts, then one track per family that sounds.
+ * map, metres, keys, markers, cue points and texts, then one track per family
+ * that sounds.
  *
  * Time is counted in whole microseconds, as tempo events are: each bar's
  * tempo is chosen from where the bars so far really ended, so that errors of
@@ -43,7 +44,6 @@ typedef struct writer {
 } writer;
 
 static const uint8_t channel_of[EMS_FAMILIES] = {0, 9, 1, 2, 3};
-static const uint8_t pan_of[EMS_FAMILIES] = {64, 64, 44, 74, 84};
 
 /* ---- Bytes ---- */
 
@@ -221,6 +221,10 @@ static void put_bar(writer *w, size_t i)
 static void put_marker(writer *w, const ems_marker *m, uint64_t tick)
 {
     char text[MAX_TEXT];
+    if (m->kind == EMS_MARK_CUE) {
+        put_text(w, tick, EMS_MIDI_CUE, m->text);
+        return;
+    }
     const char *name = ems_marker_name[m->kind];
     const size_t n = strlen(name);
     const int named = strncmp(m->text, name, n) == 0 &&
@@ -230,29 +234,62 @@ static void put_marker(writer *w, const ems_marker *m, uint64_t tick)
     put_text(w, tick, EMS_MIDI_MARKER, text);
 }
 
+static void put_key(writer *w, uint64_t tick, int sharps, int minor)
+{
+    const uint8_t key[2] = {(uint8_t)(int8_t)sharps, (uint8_t)minor};
+    put_meta(w, tick, 0x59, key, sizeof key);
+}
+
+/* The film's first frame is 0:00:00:00. */
+static void put_smpte(writer *w)
+{
+    static const int rates[] = {24, 25, 29, 30};
+    for (int i = 0; i < 4; i++)
+        if (rates[i] == w->piece->smpte) {
+            const uint8_t offset[5] = {(uint8_t)(i << 5)};
+            put_meta(w, 0, 0x54, offset, sizeof offset);
+        }
+}
+
+/* Markers, cue points and keys before `until`, from the places *marker and
+ * *key on. */
+static void put_signs(writer *w, size_t *marker, size_t *key, uint64_t until)
+{
+    const ems_piece *p = w->piece;
+    for (;;) {
+        const uint64_t m = *marker < p->marker_count
+                               ? tick_of(w, p->markers[*marker].time)
+                               : UINT64_MAX;
+        const uint64_t k = *key < p->key_count
+                               ? tick_of(w, p->keys[*key].time) : UINT64_MAX;
+        if (k < until && k <= m) {
+            put_key(w, k, p->keys[*key].sharps, p->keys[*key].minor);
+            ++*key;
+        } else if (m < until) {
+            put_marker(w, &p->markers[(*marker)++], m);
+        } else {
+            return;
+        }
+    }
+}
+
 static void put_conductor(writer *w)
 {
     const ems_piece *p = w->piece;
     const size_t begin = begin_track(w);
     char text[MAX_TEXT];
+    put_smpte(w);
     put_text(w, 0, EMS_MIDI_NAME, "EMSYNC");
     if (p->text[0])
         put_text(w, 0, EMS_MIDI_TEXT, p->text);
     snprintf(text, sizeof text, EMS_DURATION_TEXT "%lld",
              (long long)us_of(p->duration));
     put_text(w, 0, EMS_MIDI_TEXT, text);
-    const uint8_t key[2] = {(uint8_t)(int8_t)p->key_sharps,
-                            (uint8_t)p->key_minor};
-    put_meta(w, 0, 0x59, key, sizeof key);
-    size_t marker = 0;
+    put_key(w, 0, p->key_sharps, p->key_minor);
+    size_t marker = 0, key = 0;
     for (size_t i = 0; i <= w->count; i++) {
-        const uint64_t until = i < w->count ? w->lines[i].tick : UINT64_MAX;
-        for (; marker < p->marker_count; marker++) {
-            const uint64_t tick = tick_of(w, p->markers[marker].time);
-            if (tick >= until)
-                break;
-            put_marker(w, &p->markers[marker], tick);
-        }
+        put_signs(w, &marker, &key,
+                  i < w->count ? w->lines[i].tick : UINT64_MAX);
         if (i < w->count)
             put_bar(w, i);
     }
@@ -358,8 +395,8 @@ static void put_family(writer *w, int family, const uint64_t *events,
     put_delta(w, 0);
     put_byte(&w->b, 0xc0 | channel);
     put_byte(&w->b, w->piece->program[family] & 127);
-    put_control(w, channel, 7, 100);
-    put_control(w, channel, 10, pan_of[family]);
+    put_control(w, channel, EMS_CC_VOLUME, w->piece->volume[family] & 127);
+    put_control(w, channel, EMS_CC_PAN, w->piece->pan[family] & 127);
     put_events(w, events, count, channel);
     end_track(w, begin);
 }
@@ -422,6 +459,12 @@ static int check_piece(const ems_piece *p, ems_error *err)
         if (!(m->time >= 0) || (i > 0 && m->time < m[-1].time))
             return ems_fail(err, EMS_EINVAL, "marker %zu of the piece is"
                             " out of order", i);
+    }
+    for (size_t i = 0; i < p->key_count; i++) {
+        const ems_signature *k = &p->keys[i];
+        if (!(k->time > 0) || (i > 0 && k->time < k[-1].time))
+            return ems_fail(err, EMS_EINVAL, "key %zu of the piece is out of"
+                            " order", i);
     }
     return EMS_OK;
 }

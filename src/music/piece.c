@@ -8,6 +8,9 @@ const uint8_t ems_family_program[EMS_FAMILIES] = {32, 0, 25, 0, 48};
 const char *const ems_family_name[EMS_FAMILIES] = {"Bass", "Drums", "Guitar",
                                                    "Piano", "Strings"};
 
+static const uint8_t usual_pan[EMS_FAMILIES] = {64, 64, 44, 74, 84};
+enum { USUAL_VOLUME = 100 };
+
 #define ORDER(a, b) (((a) > (b)) - ((a) < (b)))
 
 ems_piece *ems_piece_new(double duration, ems_error *err)
@@ -23,8 +26,11 @@ ems_piece *ems_piece_new(double duration, ems_error *err)
         return NULL;
     }
     p->duration = duration;
-    for (int f = 0; f < EMS_FAMILIES; f++)
+    for (int f = 0; f < EMS_FAMILIES; f++) {
         p->program[f] = ems_family_program[f];
+        p->volume[f] = USUAL_VOLUME;
+        p->pan[f] = usual_pan[f];
+    }
     return p;
 }
 
@@ -36,6 +42,7 @@ void ems_piece_free(ems_piece *p)
     ems_free(p->controls);
     ems_free(p->bars);
     ems_free(p->markers);
+    ems_free(p->keys);
     ems_free(p);
 }
 
@@ -65,6 +72,15 @@ int ems_piece_add_control(ems_piece *p, ems_control control, ems_error *err)
                     p->control_count + 1, sizeof *p->controls) < 0)
         return ems_out_of_memory(err);
     p->controls[p->control_count++] = control;
+    return EMS_OK;
+}
+
+int ems_piece_add_key(ems_piece *p, ems_signature key, ems_error *err)
+{
+    if (ems_reserve((void *)&p->keys, &p->key_capacity, p->key_count + 1,
+                    sizeof *p->keys) < 0)
+        return ems_out_of_memory(err);
+    p->keys[p->key_count++] = key;
     return EMS_OK;
 }
 

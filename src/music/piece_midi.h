@@ -9,8 +9,9 @@ enum { EMS_PIECE_DIVISION = 480 };
 /* A text event of track 0 with the film's exact length: ticks are coarse. */
 #define EMS_DURATION_TEXT "duration_us="
 
-/* "cut", "hit", "section": the first word of a marker in a file. */
-extern const char *const ems_marker_name[3];
+/* "cut", "hit", "section": the first word of a marker in a file. A "cue" has no
+ * first word: it is a cue point there. */
+extern const char *const ems_marker_name[4];
 
 /* The bytes belong to the caller (ems_free). EMS_EINVAL when the piece is not
  * sorted or a bar's tempo cannot be written (see ems_bars_fit). */

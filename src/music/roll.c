@@ -175,7 +175,7 @@ static void draw_markers(roll *r)
     for (size_t i = 0; i < r->piece->marker_count; i++) {
         const ems_marker *m = &r->piece->markers[i];
         const double x = ems_plot_x(&r->pitch, m->time);
-        if (m->time < r->from || m->time > r->to)
+        if (m->time < r->from || m->time > r->to || m->kind == EMS_MARK_CUE)
             continue;
         const int cut = m->kind == EMS_MARK_CUT;
         ems_svg_line(&r->svg, x, cut ? TOP : TOP - 6, x, r->bottom,
