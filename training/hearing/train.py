@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 RATE, STEP, INPUTS = 22050, 2048, 64
-SCENE, SCENES = 600, {"train": 12, "test": 4}  # seconds; how many
+SCENE, SCENES = 600, {"train": 5, "test": 2}  # seconds; how many
 VOICES = "asterisk-core-sounds-%s-g722"
 HOME = {"train": "a b c d e f g", "test": "l m n p r s u"}  # first letters
 PACKAGES = {
@@ -36,15 +36,15 @@ NOT_NOISE = ("music", "voice", "scream", "speak", "say", "hello", "laugh",
              "bell", "sing", "chat", "track", "lich", "goblin", "troll")
 
 
-def sounds(paths):
-    """All of them by one FFmpeg, 50 at a time."""
+def sounds(paths, batch=50):
+    """By one FFmpeg for each batch: most of them are short."""
     out = []
-    for i in range(0, len(paths), 50):
+    for i in range(0, len(paths), batch):
         with tempfile.TemporaryDirectory() as folder:
             command = ["ffmpeg", "-v", "quiet", "-threads", "1"]
-            for p in paths[i:i + 50]:
+            for p in paths[i:i + batch]:
                 command += ["-i", str(p)]
-            for k in range(len(paths[i:i + 50])):
+            for k in range(len(paths[i:i + batch])):
                 command += ["-map", f"{k}:a", "-ac", "1", "-ar", str(RATE),
                             "-t", "90", "-f", "f32le", f"{folder}/{k:02d}"]
             subprocess.run(command, check=False)
@@ -62,10 +62,10 @@ def files(root, packages, keep):
     return found
 
 
-def load(paths, most, rng, least=0.15):
+def load(paths, most, rng, least=0.15, batch=50):
     rng.shuffle(paths)
     out = []
-    for x in sounds(paths[:most]):
+    for x in sounds(paths[:most], batch):
         if len(x) > least * RATE and np.abs(x).max() > 1e-3:
             out.append(x / np.sqrt(np.mean(x ** 2) + 1e-12) * 0.1)
     return out
@@ -75,13 +75,14 @@ def material(root, part, rng):
     voices, music, noise = PACKAGES[part]
     homes = HOME[part].split()
     speech = load(files(root, voices, lambda p: "silence" not in str(p)),
-                  300, rng)
+                  200, rng)
     speech += load(files(root, ["ktuberling-data"],
-                         lambda p: p.parent.name[0] in homes), 250, rng)
-    return (speech, load(files(root, music, lambda p: True), 24, rng, 5),
+                         lambda p: p.parent.name[0] in homes), 200, rng)
+    return (speech, load(files(root, music, lambda p: p.stat().st_size > 300000),
+                         16, rng, 5, 1),
             load(files(root, noise, lambda p: not any(
                 w in str(p).lower().split("/usr/")[1].split("sound")[-1]
-                for w in NOT_NOISE)), 100, rng))
+                for w in NOT_NOISE)), 60, rng))
 
 
 def active(x):
@@ -200,6 +201,8 @@ def write_wav(path, x):
 def make(inputs, root, out):
     out.mkdir(parents=True, exist_ok=True)
     for part, count in SCENES.items():
+        if (out / f"{part}{count - 1:02d}.f32").exists():
+            continue
         rng = random.Random(part)
         store = material(root, part, rng)
         print(part, [len(s) for s in store], flush=True)
