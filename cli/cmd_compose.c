@@ -54,6 +54,17 @@ static const cli_operand operands[] = {
 static const cli_option options[] = {
     CLI_RESULT(out, "the score, a Standard MIDI File"),
     COMPOSE_OPTIONS(options),
+    CLI_TITLE("Change one thing, keep the rest"),
+    {CLI_ROW(CLI_INPUT, options.keep, "keep", "MIDI",
+             "an earlier score of this film; only what is said below, and"
+             " bars around hits that moved, are composed anew"),
+     .unset = "compose everything"},
+    {CLI_ROW(CLI_TEXT, options.sections, "section", "N,...",
+             "sections of the plan to compose anew"),
+     .unset = "none but around moved hits"},
+    {CLI_ROW(CLI_TEXT, options.lock, "lock", "FAMILY,...",
+             "keep bass, drums, guitar, piano or strings there too"),
+     .unset = "as the plan says"},
     CLI_END,
 };
 
@@ -62,6 +73,9 @@ static const cli_example examples[] = {
      "Compose with the model that ships."},
     {"emsync compose plan.json -o score.mid --model mine.safetensors",
      "Compose with weights of your own."},
+    {"emsync compose plan.json -o new.mid --keep old.mid --section 3"
+     " --lock drums",
+     "Another third section over the same drums; the rest stays."},
     {NULL, NULL},
 };
 

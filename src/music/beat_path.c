@@ -29,7 +29,7 @@ static double arousal_at(const ems_plan *p, double time)
     return arousal;
 }
 
-static double mean_arousal(const ems_plan *p)
+double ems_plan_mean_arousal(const ems_plan *p)
 {
     enum { POINTS = 64 };
     double sum = 0;
@@ -42,7 +42,7 @@ ems_tempo ems_tempo_of(const ems_plan *plan)
 {
     if (plan->tempo.wanted > 0)
         return plan->tempo;
-    const double wanted = MIDDLE_TEMPO + TEMPO_SPAN * mean_arousal(plan);
+    const double wanted = MIDDLE_TEMPO + TEMPO_SPAN * ems_plan_mean_arousal(plan);
     return (ems_tempo){wanted, wanted * (1 - FREEDOM),
                        wanted * (1 + FREEDOM)};
 }
@@ -165,7 +165,8 @@ static int walk(search *s, size_t last, double *cost)
     for (size_t k = n->first; k < n->first + n->count; k++)
         best = fmin(best, s->states[k].cost);
     const double off = ems_exact_log(s->tempo / s->wanted);
-    *cost = best + LOYALTY * off * off * n->time * s->tempo / 60;
+    const double length = n->time - s->nodes[0].time;
+    *cost = best + LOYALTY * off * off * length * s->tempo / 60;
     return EMS_OK;
 }
 
@@ -212,31 +213,33 @@ static int trace(ems_beat_path *path, const search *s)
     }
 }
 
-static int lay_nodes(search *s, const ems_beat_point *points, size_t count)
+static int lay_nodes(search *s, ems_stretch part,
+                     const ems_beat_point *points, size_t count)
 {
     s->count = count + 2;
     s->nodes = ems_alloc(s->count, sizeof *s->nodes);
     if (!s->nodes || ems_reserve((void *)&s->states, &s->capacity, 1,
                                  sizeof *s->states) < 0)
         return ems_out_of_memory(s->err);
-    s->nodes[0] = (node){.must = 1};
+    s->nodes[0] = (node){.time = part.from, .must = 1};
     for (size_t i = 0; i < count; i++)
         s->nodes[i + 1] = (node){.time = points[i].time,
                                  .gain = points[i].gain,
                                  .must = points[i].must};
-    s->nodes[count + 1] = (node){.time = s->plan->duration, .must = 1};
+    s->nodes[count + 1] = (node){.time = part.to, .must = 1};
     return EMS_OK;
 }
 
 int ems_beat_path_find(ems_beat_path *path, const ems_plan *plan,
-                       const ems_beat_point *points, size_t count,
-                       ems_tempo tempo, double gap, ems_error *err)
+                       ems_stretch part, const ems_beat_point *points,
+                       size_t count, ems_tempo tempo, double gap,
+                       ems_error *err)
 {
-    *path = (ems_beat_path){.mean_arousal = mean_arousal(plan)};
+    *path = (ems_beat_path){.mean_arousal = ems_plan_mean_arousal(plan)};
     search s = {.plan = plan, .gap = gap, .wanted = tempo.wanted,
                 .mean = path->mean_arousal, .err = err};
     double cost;
-    int code = lay_nodes(&s, points, count);
+    int code = lay_nodes(&s, part, points, count);
     if (code == EMS_OK)
         code = choose_tempo(&s, tempo);
     if (code == EMS_OK)

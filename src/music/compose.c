@@ -3,7 +3,7 @@
 #include "music/bars.h"
 #include "music/dynamics.h"
 #include "music/judge.h"
-#include "music/key.h"
+#include "music/keep.h"
 #include "music/markers.h"
 #include "music/model_io.h"
 #include "music/piece_midi.h"
@@ -129,13 +129,17 @@ static int set_time(ems_brief *b, ems_error *err)
     b->end = b->plan->duration;
     if (!b->exact)
         return EMS_OK;
-    int code = ems_metre_plan(&b->metre, b->plan, b->hits, b->hit_count, err);
+    int code = EMS_OK;
+    if (!b->part)
+        code = ems_metre_plan(&b->metre, b->plan, b->hits, b->hit_count, err);
     if (code == EMS_OK)
-        code = ems_clock_plan(&b->clock, &b->metre, b->plan->duration, err);
+        code = ems_clock_plan(&b->clock, b->part ? b->part->metre : &b->metre,
+                              b->plan->duration, err);
     for (size_t i = 0; i < b->hit_count && code == EMS_OK; i++)
         b->marks[i] = ems_clock_score(&b->clock, b->hits[i]);
     if (code == EMS_OK)
-        b->end = ems_clock_score(&b->clock, b->end);
+        b->end = ems_clock_score(&b->clock, b->part ? b->part->span.to
+                                                    : b->end);
     return code;
 }
 
@@ -261,8 +265,10 @@ static int finish_voice(const composer *c, ems_voice *v)
     const int code = ems_decoder_finish(&v->decoder, c->err);
     if (code < 0)
         return code;
-    return c->brief.exact ? ems_metre_apply(&c->brief.metre, v->piece, c->err)
-                          : ems_bars_fit(v->piece, &fit, c->err);
+    const ems_brief *b = &c->brief;
+    return b->exact ? ems_metre_apply(b->part ? b->part->metre : &b->metre,
+                                      v->piece, c->err)
+                    : ems_bars_fit(v->piece, &fit, c->err);
 }
 
 /* The piece that judges like best, the first of equals. */
@@ -299,28 +305,34 @@ static int set_velocities(composer *c)
     return EMS_OK;
 }
 
-static int finish(composer *c)
+/* The best of the candidates, with velocities. */
+static int finish_notes(composer *c)
 {
-    char hash[17];
     int code = EMS_OK;
     for (size_t i = 0; i < c->voices && code == EMS_OK; i++)
         code = finish_voice(c, &c->voice[i]);
     if (code == EMS_OK)
         code = choose(c);
-    if (code == EMS_OK)
-        code = ems_markers_add(c->piece, c->brief.plan, c->brief.hits,
-                               c->brief.hit_count, c->err);
     if (code < 0)
         return code;
     ems_piece_sort(c->piece);
-    code = set_velocities(c);
+    return set_velocities(c);
+}
+
+/* What a score says beside its notes; then through its file. */
+static int finish_score(composer *c)
+{
+    const ems_brief *b = &c->brief;
+    char hash[17];
+    int code = ems_markers_add(c->piece, b->plan, b->hits, b->hit_count,
+                               c->err);
     if (code < 0)
         return code;
-    ems_piece_find_key(c->piece);
-    ems_plan_hash(c->brief.plan, hash);
+    ems_piece_sort(c->piece);
+    ems_plan_hash(b->plan, hash);
     snprintf(c->piece->text, sizeof c->piece->text,
              "emsync %s, seed %llu, plan %s", EMS_VERSION,
-             (unsigned long long)c->brief.plan->seed, hash);
+             (unsigned long long)b->plan->seed, hash);
     ems_progress(c->run, "compose", 1);
     return settle(c);
 }
@@ -339,6 +351,74 @@ static void clear(composer *c)
     ems_free(c->brief.marks);
 }
 
+static int compose_all(composer *c)
+{
+    int code = set_out(c);
+    if (code == EMS_OK)
+        code = write_music(c);
+    if (code == EMS_OK)
+        code = finish_notes(c);
+    return code == EMS_OK ? finish_score(c) : code;
+}
+
+/* ---- Change one thing, keep the rest ------------------------------------- */
+
+/* Part i of what shall be changed, into the old score. */
+static int compose_part(const composer *whole, ems_keep *k, size_t i)
+{
+    const ems_brief_part part = {
+        .span = k->parts[i].span, .metre = &k->metre, .before = k->old,
+        .silent = k->parts[i].locked, .stream = k->stream + 64 * i,
+    };
+    composer c = {.brief = {.plan = whole->brief.plan,
+                            .options = whole->brief.options, .exact = 1,
+                            .part = &part},
+                  .run = whole->run, .err = whole->err};
+    int code = set_out(&c);
+    if (code == EMS_OK)
+        code = write_music(&c);
+    if (code == EMS_OK)
+        code = finish_notes(&c);
+    if (code == EMS_OK)
+        code = ems_keep_splice(k, i, c.piece, c.err);
+    ems_piece_free(c.piece);
+    clear(&c);
+    return code;
+}
+
+/* The old score gets the new bars and signs. */
+static int renew(composer *c, ems_keep *k)
+{
+    c->piece = k->old;
+    k->old = NULL;
+    c->piece->marker_count = c->piece->key_count = 0;
+    const int code = ems_metre_apply(&k->metre, c->piece, c->err);
+    return code == EMS_OK ? finish_score(c) : code;
+}
+
+static int recompose(composer *c)
+{
+    ems_keep k = {0};
+    int code = check_options(c);
+    if (code == EMS_OK && !c->brief.exact)
+        code = ems_fail(c->err, EMS_EINVAL, "only a plan with \"sync\":"
+                        " \"exact\" has bars to keep; compose it whole");
+    if (code == EMS_OK)
+        code = set_hits(&c->brief, c->err);
+    if (code == EMS_OK)
+        code = ems_keep_open(&k, c->brief.plan, c->brief.hits,
+                             c->brief.hit_count, c->brief.options, c->err);
+    for (size_t i = 0; i < k.count && code == EMS_OK; i++) {
+        ems_log(c->run, EMS_LOG_INFO, "anew: %.3f to %.3f s",
+                k.parts[i].span.from, k.parts[i].span.to);
+        code = compose_part(c, &k, i);
+    }
+    if (code == EMS_OK)
+        code = renew(c, &k);
+    ems_keep_clear(&k);
+    return code;
+}
+
 ems_piece *ems_compose(const ems_plan *plan,
                        const ems_compose_options *options,
                        const ems_run *run, ems_error *err)
@@ -350,11 +430,7 @@ ems_piece *ems_compose(const ems_plan *plan,
                   .exact = plan->sync == EMS_SYNC_EXACT},
         .run = run, .err = err ? err : &own,
     };
-    int code = set_out(&c);
-    if (code == EMS_OK)
-        code = write_music(&c);
-    if (code == EMS_OK)
-        code = finish(&c);
+    const int code = c.brief.options->keep ? recompose(&c) : compose_all(&c);
     if (code < 0) {
         ems_piece_free(c.piece);
         c.piece = NULL;

@@ -92,7 +92,8 @@ void ems_guide_bars(ems_guide *g, const double *line, const int *step,
 void ems_guide_start(ems_guide *g, const double *hit, size_t hits, int ending)
 {
     *g = (ems_guide){.hit = hit, .hits = hits, .ending = ending,
-                     .scale = ANY_PITCH, .rush = EMS_GUIDE_RUSH};
+                     .scale = ANY_PITCH, .rush = EMS_GUIDE_RUSH,
+                     .families = (1u << EMS_FAMILIES) - 1};
     for (int f = 0; f < EMS_FAMILIES; f++)
         for (int k = 0; k < EMS_PITCHES; k++)
             g->start[f][k] = g->older[f][k] = NEVER;
@@ -164,6 +165,7 @@ static int note_banned(const ems_guide *g, int token)
     const double start = g->start[f][k];
     if (ems_note_is_on(token))
         return start >= g->cursor || g->ons >= EMS_GUIDE_CROWD ||
+               !(g->families >> f & 1) ||
                g->part[f] >= EMS_GUIDE_PART ||
                (g->phase == EMS_GUIDE_FREE && g->recent >= g->rush) ||
                (f != EMS_DRUMS &&

@@ -68,6 +68,7 @@ typedef struct ems_guide {
     unsigned scale;      /* a bit for each pitch class that may be struck */
     unsigned key;        /* the scale that is asked for; 0: as the notes say */
     double rush;         /* note-ONs a second, at most about */
+    unsigned families;   /* that may begin notes, bits */
     int sounding;        /* pitches that sound, drums not counted */
     double start[EMS_FAMILIES][EMS_PITCHES]; /* < 0: silent */
     double older[EMS_FAMILIES][EMS_PITCHES]; /* a restruck note's first

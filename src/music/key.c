@@ -48,6 +48,11 @@ ems_key ems_key_find(const double weight[12])
     return key;
 }
 
+int ems_key_sharps(int tonic, int minor)
+{
+    return sharps_of[minor][tonic];
+}
+
 ems_key ems_piece_find_key(ems_piece *p)
 {
     double weight[12] = {0};

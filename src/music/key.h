@@ -15,5 +15,7 @@ typedef struct ems_key {
 ems_key ems_key_find(const double weight[12]);
 /* Find the key of a piece from the seconds its pitch classes sound, and set
  * its key signature. */
+/* Signature of a key. */
+int ems_key_sharps(int tonic, int minor);
 ems_key ems_piece_find_key(ems_piece *p);
 #endif

@@ -1,6 +1,7 @@
 #include "music/markers.h"
 
 #include "affect/mapping.h"
+#include "music/key.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -60,6 +61,44 @@ static int add_cuts(ems_piece *piece, const ems_plan *p, ems_error *err)
     return EMS_OK;
 }
 
+/* The bar line nearest to `time`. */
+static double line_near(const ems_piece *p, double time)
+{
+    double best = 0;
+    for (size_t i = 0; i < p->bar_count; i++)
+        if (fabs(p->bars[i].start - time) < fabs(best - time))
+            best = p->bars[i].start;
+    return best;
+}
+
+/* Sections begin with a bar; where the plan says their keys they are signed. */
+static int add_sections(ems_piece *piece, const ems_plan *p, ems_error *err)
+{
+    ems_piece_find_key(piece); /* of the first, unless the plan says it */
+    ems_signature last = {0, piece->key_sharps, piece->key_minor};
+    for (size_t i = 0; i < p->section_count; i++) {
+        const ems_section *s = &p->sections[i];
+        const double time = i ? line_near(piece, s->from) : 0;
+        char what[24];
+        snprintf(what, sizeof what, "%zu", i + 1);
+        if (add(piece, p, time, EMS_MARK_SECTION, what, err) < 0)
+            return EMS_ENOMEM;
+        if (s->tonic < 0)
+            continue;
+        const ems_signature key = {time, ems_key_sharps(s->tonic, s->minor),
+                                   s->minor};
+        if (time == 0) {
+            piece->key_sharps = key.sharps;
+            piece->key_minor = key.minor;
+        } else if ((key.sharps != last.sharps || key.minor != last.minor) &&
+                   ems_piece_add_key(piece, key, err) < 0) {
+            return EMS_ENOMEM;
+        }
+        last = key;
+    }
+    return EMS_OK;
+}
+
 /* MIDI knows four rates; a film of twice as many frames has the half. */
 static int smpte_of(double fps)
 {
@@ -76,6 +115,8 @@ int ems_markers_add(ems_piece *piece, const ems_plan *plan,
                     const double *hits, size_t hit_count, ems_error *err)
 {
     int code = add_cuts(piece, plan, err);
+    if (code == EMS_OK)
+        code = add_sections(piece, plan, err);
     for (size_t i = 0; i < hit_count && code == EMS_OK; i++) {
         char what[24];
         snprintf(what, sizeof what, i < plan->hit_count ? "hit %zu"

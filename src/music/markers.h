@@ -7,7 +7,8 @@
 
 /* Ekman's emotion that is nearest to the plan's curve at `time`. */
 const char *ems_plan_emotion(const ems_plan *plan, double time);
-/* Markers at hits ("hit 3, shot 5, joy") and at the other cuts ("dissolve,
+/* Sections with their keys, from the plan or, of the first, from the notes.
+ * Markers at hits ("hit 3, shot 5, joy") and at the other cuts ("dissolve,
  * shot 6, sadness"), and a cue point at every cut ("shot 5"). Hits beyond the
  * plan's are the ending: a section. Adds SMPTE's rate too. */
 int ems_markers_add(ems_piece *piece, const ems_plan *plan,

@@ -6,6 +6,7 @@
 enum { BAR_BEATS = 4, LONGEST_BAR = 5 };
 static const double SMOOTH = 10; /* weight of changes from bar to bar against
                                     the tempo that is wanted, a beat */
+static const double SAME = 0.003; /* seconds: a file counts in ticks */
 static const double SHORTEST = 0.6, LONGEST = 1.6; /* beats, of their mean */
 
 /* Bars of four; what is left over makes a bar of two or three, or a three
@@ -145,58 +146,87 @@ static int smooth(ems_metre *m, double end, char *fixed,
 
 /* ---- From hits to bars --------------------------------------------------- */
 
+typedef struct growing {
+    ems_metre *m;
+    size_t lines, beats; /* capacities */
+    ems_error *err;
+} growing;
+
+static int add_bar(growing *g, double line, int beats)
+{
+    ems_metre *m = g->m;
+    if (ems_reserve((void *)&m->line, &g->lines, m->count + 1,
+                    sizeof *m->line) < 0 ||
+        ems_reserve((void *)&m->beats, &g->beats, m->count + 1,
+                    sizeof *m->beats) < 0)
+        return ems_out_of_memory(g->err);
+    m->line[m->count] = line;
+    m->beats[m->count++] = beats;
+    return EMS_OK;
+}
+
 /* Even bars from one hit to the next. */
-static int add_bars(ems_metre *m, size_t *capacity, size_t *beat_capacity,
-                    double start, double end, int beats, ems_error *err)
+static int add_even(growing *g, double start, double end, int beats)
 {
     for (int at = 0; at < beats;) {
-        if (ems_reserve((void *)&m->line, capacity, m->count + 1,
-                        sizeof *m->line) < 0 ||
-            ems_reserve((void *)&m->beats, beat_capacity, m->count + 1,
-                        sizeof *m->beats) < 0)
-            return ems_out_of_memory(err);
         const int n = next_bar(beats - at);
-        m->line[m->count] = start + (end - start) * at / beats;
-        m->beats[m->count++] = n;
+        if (add_bar(g, start + (end - start) * at / beats, n) < 0)
+            return EMS_ENOMEM;
         at += n;
     }
     return EMS_OK;
 }
 
-static int lay_bars(ems_metre *m, const ems_beat_path *path,
-                    const ems_plan *plan, const double *hits, size_t count,
-                    ems_error *err)
+/* Bars of a part of the film, whose `hits` lie inside it; *tempo: what they
+ * are near. */
+static int add_part(growing *g, const ems_plan *plan, ems_stretch part,
+                    const double *hits, size_t count, double *tempo)
 {
-    size_t capacity = 0, beat_capacity = 0;
-    for (size_t i = 0; i <= count; i++) {
-        const int code = add_bars(m, &capacity, &beat_capacity,
-                                  i ? hits[i - 1] : 0,
-                                  i < count ? hits[i] : plan->duration,
-                                  path->beats[i], err);
-        if (code < 0)
-            return code;
-    }
-    return EMS_OK;
+    ems_beat_path path = {0};
+    ems_beat_point *points = ems_alloc(count, sizeof *points);
+    if (!points)
+        return ems_out_of_memory(g->err);
+    for (size_t i = 0; i < count; i++)
+        points[i] = (ems_beat_point){.time = hits[i], .must = 1};
+    int code = ems_beat_path_find(&path, plan, part, points, count,
+                                  ems_tempo_of(plan), 0, g->err);
+    ems_free(points);
+    for (size_t i = 0; i <= count && code == EMS_OK; i++)
+        code = add_even(g, i ? hits[i - 1] : part.from,
+                        i < count ? hits[i] : part.to, path.beats[i]);
+    *tempo = path.tempo;
+    ems_beat_path_clear(&path);
+    return code;
 }
 
-static int smooth_bars(ems_metre *m, const ems_plan *plan,
-                       const ems_beat_path *path, const double *hits,
-                       size_t count, ems_error *err)
+static int is_inside(const ems_stretch *parts, size_t count, double time)
+{
+    for (size_t i = 0; i < count; i++)
+        if (time > parts[i].from && time < parts[i].to)
+            return 1;
+    return 0;
+}
+
+/* What lies in the parts moves, except hits. */
+static int smooth_parts(ems_metre *m, const ems_plan *plan,
+                        const double *hits, size_t hit_count,
+                        const ems_stretch *parts, size_t count,
+                        ems_error *err)
 {
     char *fixed = ems_alloc(m->count + 1, 1);
     double *wanted = ems_alloc(m->count, sizeof *wanted);
     int code = fixed && wanted ? EMS_OK : ems_out_of_memory(err);
     if (code == EMS_OK) {
-        fixed[0] = fixed[m->count] = 1;
+        const double mean = ems_plan_mean_arousal(plan);
         for (size_t j = 0, hit = 0; j < m->count; j++) {
-            if (hit < count && m->line[j] == hits[hit]) {
-                fixed[j] = 1;
+            while (hit < hit_count && hits[hit] < m->line[j])
                 hit++;
-            }
-            wanted[j] = 60 / (path->tempo *
-                              ems_tempo_sway(plan, path->mean_arousal,
-                                             m->line[j]));
+            fixed[j] = (hit < hit_count && hits[hit] == m->line[j]) ||
+                       !is_inside(parts, count, m->line[j]);
+            wanted[j] = 60 / (m->tempo *
+                              ems_tempo_sway(plan, mean, m->line[j]));
         }
+        fixed[m->count] = 1;
         code = smooth(m, plan->duration, fixed, wanted, err);
     }
     ems_free(fixed);
@@ -208,22 +238,54 @@ int ems_metre_plan(ems_metre *m, const ems_plan *plan, const double *hits,
                    size_t hit_count, ems_error *err)
 {
     *m = (ems_metre){0};
-    ems_beat_path path = {0};
-    ems_beat_point *points = ems_alloc(hit_count, sizeof *points);
-    if (!points)
-        return ems_out_of_memory(err);
-    for (size_t i = 0; i < hit_count; i++)
-        points[i] = (ems_beat_point){.time = hits[i], .must = 1};
-    int code = ems_beat_path_find(&path, plan, points, hit_count,
-                                  ems_tempo_of(plan), 0, err);
-    ems_free(points);
-    if (code == EMS_OK) {
-        m->tempo = path.tempo;
-        code = lay_bars(m, &path, plan, hits, hit_count, err);
+    growing g = {.m = m, .err = err};
+    const ems_stretch all = {0, plan->duration};
+    int code = add_part(&g, plan, all, hits, hit_count, &m->tempo);
+    if (code == EMS_OK)
+        code = smooth_parts(m, plan, hits, hit_count, &all, 1, err);
+    if (code < 0)
+        ems_metre_clear(m);
+    return code;
+}
+
+static int add_old_bars(growing *g, const ems_piece *old, double from,
+                        double to)
+{
+    for (size_t i = 0; i < old->bar_count; i++)
+        if (old->bars[i].start >= from && old->bars[i].start < to &&
+            add_bar(g, old->bars[i].start, old->bars[i].beats) < 0)
+            return EMS_ENOMEM;
+    return EMS_OK;
+}
+
+int ems_metre_keep(ems_metre *m, const ems_plan *plan, const double *hits,
+                   size_t hit_count, const ems_piece *old,
+                   const ems_stretch *parts, size_t count, ems_error *err)
+{
+    *m = (ems_metre){0};
+    growing g = {.m = m, .err = err};
+    double at = 0, beats = 0, tempo;
+    size_t hit = 0;
+    int code = EMS_OK;
+    for (size_t i = 0; i < count && code == EMS_OK; i++) {
+        code = add_old_bars(&g, old, at, parts[i].from);
+        while (hit < hit_count && hits[hit] < parts[i].from + SAME)
+            hit++;
+        const size_t first = hit;
+        while (hit < hit_count && hits[hit] < parts[i].to - SAME)
+            hit++;
+        if (code == EMS_OK)
+            code = add_part(&g, plan, parts[i], hits + first, hit - first,
+                            &tempo);
+        at = parts[i].to;
     }
     if (code == EMS_OK)
-        code = smooth_bars(m, plan, &path, hits, hit_count, err);
-    ems_beat_path_clear(&path);
+        code = add_old_bars(&g, old, at, plan->duration);
+    for (size_t j = 0; j < m->count; j++)
+        beats += m->beats[j];
+    m->tempo = 60 * beats / plan->duration;
+    if (code == EMS_OK)
+        code = smooth_parts(m, plan, hits, hit_count, parts, count, err);
     if (code < 0)
         ems_metre_clear(m);
     return code;

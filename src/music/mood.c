@@ -34,6 +34,15 @@ void ems_mood_start(ems_mood *m, uint64_t seed, double steer)
     *m = (ems_mood){.steer = steer, .tonic = (int)ems_rng_below(&rng, 12)};
 }
 
+void ems_mood_key(ems_mood *m, int tonic, int minor)
+{
+    m->fixed = tonic >= 0;
+    if (m->fixed) {
+        m->tonic = tonic;
+        m->minor = minor;
+    }
+}
+
 static unsigned turn(unsigned scale, int by)
 {
     return (scale << by | scale >> (12 - by)) & 0xfff;
@@ -42,7 +51,8 @@ static unsigned turn(unsigned scale, int by)
 void ems_mood_set(ems_mood *m, double valence, double arousal)
 {
     const double v = limit(valence, -1, 1);
-    m->minor = v < (m->minor ? RELUCTANCE : -RELUCTANCE);
+    if (!m->fixed)
+        m->minor = v < (m->minor ? RELUCTANCE : -RELUCTANCE);
     m->scale = turn(m->minor ? MINOR : MAJOR, m->tonic);
     m->target = MIDDLE * ems_exact_exp(SPAN * limit(arousal, -1, 1));
     const double excited = limit(0.5 + arousal / 1.4, 0, 1);

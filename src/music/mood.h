@@ -23,6 +23,7 @@ typedef struct ems_mood {
     double steer;          /* 0..1 */
     int tonic;             /* pitch class */
     int minor;             /* mode in force; changes with some reluctance */
+    int fixed;             /* nonzero: it does not, a plan gives the key */
     double target;         /* note-ONs a second */
     double part[EMS_FAMILIES]; /* logarithm of the prior by family */
     unsigned scale;        /* a bit for each pitch class of the key */
@@ -31,6 +32,8 @@ typedef struct ems_mood {
 
 /* The tonic is drawn by seed. */
 void ems_mood_start(ems_mood *m, uint64_t seed, double steer);
+/* The plan's key from here on; a tonic of -1 leaves it to the mood. */
+void ems_mood_key(ems_mood *m, int tonic, int minor);
 /* Valence and arousal in [-1,1], from here on. */
 void ems_mood_set(ems_mood *m, double valence, double arousal);
 /* Add the logarithms of the priors to logits[EMS_VOCAB]. `recent`: note-ONs

@@ -63,8 +63,9 @@ static int choose_exact(ems_plan *p, double gap, ems_error *err)
     if (!points)
         return ems_out_of_memory(err);
     const size_t count = take_candidates(p, gap, points);
-    const int code = ems_beat_path_find(&path, p, points, count, p->tempo,
-                                        gap, err);
+    const int code = ems_beat_path_find(
+        &path, p, (ems_stretch){0, p->duration}, points, count, p->tempo, gap,
+        err);
     if (code == EMS_OK) {
         for (size_t i = 0; i < path.count; i++)
             p->hits[p->hit_count++] = points[path.point[i]].time;

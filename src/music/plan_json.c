@@ -233,6 +233,9 @@ static int read_section(ems_plan *p, size_t n, const json_t *o,
         code = read_families(o, at, 1, &s->families);
     if (code < 0)
         return code;
+    if (s->families == 1u << EMS_DRUMS)
+        return ems_json_fail(at, "drums alone have no chord to hit a cut"
+                             " with; add a family to them");
     if (n == 0 && s->from != 0)
         return ems_json_fail(at, "from %g: the first section begins at 0",
                              s->from);

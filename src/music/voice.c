@@ -1,6 +1,7 @@
 #include "music/voice.h"
 
 #include "base/mem.h"
+#include "music/prompt.h"
 
 #include <math.h>
 #include <string.h>
@@ -9,6 +10,11 @@ enum { STUCK = 512 };  /* tokens in one moment; then time must pass */
 /* How far V or A may move: beyond MOVED the model is told so, beyond CHANGED
  * it reads the window anew in that light. */
 static const double MOVED = 0.05, CHANGED = 0.3;
+static const double NEAR = 0.3; /* seconds: a bar line belongs to a section, or
+                                   to speech, that begins so soon */
+static const double SPOKEN = 0.5; /* of the notes while somebody speaks, and */
+static const unsigned LEADERS = 1u << EMS_DRUMS | 1u << EMS_GUITAR; /* but
+                                   without these */
 static const double RUSH = 1.5; /* times the mood's notes a second at most */
 
 /* ---- The model's input --------------------------------------------------- */
@@ -92,15 +98,59 @@ static int tell(ems_voice *v, int token, ems_error *err)
     return code < 0 ? code : 1;
 }
 
+/* A section of the plan begins: random numbers, key and families are its own. */
+static void enter_section(ems_voice *v, size_t section)
+{
+    const ems_brief *b = v->brief;
+    const ems_section *s = &b->plan->sections[section];
+    v->section = section;
+    ems_sampler_start(&v->sampler, s->seed, v->stream,
+                      b->options->temperature, b->options->top_p);
+    ems_mood_key(&v->mood, s->tonic, s->minor);
+}
+
+static int is_spoken(const ems_plan *p, double time)
+{
+    for (size_t i = 0; i < p->speech_count; i++)
+        if (p->speech[i].from <= time + NEAR && p->speech[i].to > time)
+            return 1;
+    return 0;
+}
+
+/* Who may play in the bar at `time`, and how much. */
+static void choose_players(ems_voice *v, double time)
+{
+    const ems_brief *b = v->brief;
+    const ems_plan *p = b->plan;
+    unsigned families = p->section_count ? p->sections[v->section].families
+                                         : 0;
+    families = families ? families : (1u << EMS_FAMILIES) - 1;
+    if (b->part && families & ~b->part->silent)
+        families &= ~b->part->silent;
+    if (is_spoken(p, time)) {
+        if (families & ~LEADERS)
+            families &= ~LEADERS;
+        v->guide.rush *= SPOKEN;
+    }
+    v->guide.families = families;
+}
+
 /* What the next bar shall be like. */
 static void feel(ems_voice *v)
 {
     const ems_affect_point now = emotion_now(v);
-    if (!(v->mood.steer > 0))
-        return;
+    const ems_plan *p = v->brief->plan;
+    const double time = ems_clock_film(&v->brief->clock, v->bounds.cursor);
+    const size_t section = ems_plan_section_at(p, time + NEAR);
+    if (p->section_count && section != v->section)
+        enter_section(v, section);
     ems_mood_set(&v->mood, now.valence, now.arousal);
-    v->guide.rush = RUSH * v->mood.target;
-    v->guide.key = v->guide.scale = v->mood.scale;
+    v->guide.rush = EMS_GUIDE_RUSH;
+    if (v->mood.steer > 0)
+        v->guide.rush = RUSH * v->mood.target;
+    if (v->mood.steer > 0 || v->mood.fixed)
+        v->guide.key = v->guide.scale = v->mood.scale;
+    choose_players(v, time);
 }
 
 /* Bookkeeping of docs/MODEL.md 2.5, then the decoder. */
@@ -124,9 +174,44 @@ static int take_token(ems_voice *v, int token, ems_error *err)
     return ems_decoder_feed(&v->decoder, token, film, err);
 }
 
-/* <BAR>, or the true beginning of a song. */
+/* A token that is there already: everything but a note of ours. */
+static void remember(ems_voice *v, int token)
+{
+    const ems_brief *b = v->brief;
+    ems_boundaries_step(&v->bounds, token);
+    v->bounds.cursor = ems_guide_step(&v->guide, token);
+    if (v->count == b->window - b->hop) {
+        memmove(v->tokens + 1, v->tokens + 2,
+                (v->count - 1) * sizeof *v->tokens);
+        memmove(v->seconds + 1, v->seconds + 2,
+                (v->count - 1) * sizeof *v->seconds);
+        v->count--;
+    }
+    v->count++;
+    v->tokens[v->count] = (uint16_t)token;
+    v->seconds[v->count] = ems_boundaries_left(&v->bounds);
+}
+
+/* The notes before the part that shall be composed. */
+static int recall(ems_voice *v, ems_error *err)
+{
+    const ems_brief *b = v->brief;
+    ems_tokens t;
+    int code = ems_prompt_tokens(&t, b->part->before, &b->clock,
+                                 b->part->span.from, err);
+    for (size_t i = 0; i < t.count && code == EMS_OK; i++)
+        remember(v, t.tokens[i]);
+    ems_tokens_clear(&t);
+    if (code == EMS_OK)
+        code = refill(v, err);
+    return code;
+}
+
+/* <BAR>, or the true beginning of a song, or notes. */
 static int prime(ems_voice *v, ems_error *err)
 {
+    if (v->brief->part && v->brief->part->span.from > 0)
+        return recall(v, err);
     int code = EMS_OK;
     if (v->brief->options->from_start)
         code = take_token(v, EMS_START, err);
@@ -219,7 +304,9 @@ static int make_room(ems_voice *v, ems_error *err)
 int ems_voice_start(ems_voice *v, const ems_brief *b, uint64_t stream,
                     ems_error *err)
 {
-    *v = (ems_voice){.brief = b};
+    if (b->part)
+        stream += b->part->stream;
+    *v = (ems_voice){.brief = b, .section = SIZE_MAX, .stream = stream};
     const int code = make_room(v, err);
     if (code < 0)
         return code;

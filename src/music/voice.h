@@ -13,6 +13,14 @@
 #include "music/sampler.h"
 #include "music/tokens.h"
 
+typedef struct ems_brief_part { /* compose a part of the film only */
+    ems_stretch span;        /* from bar line to bar line */
+    const ems_metre *metre;  /* of the whole film */
+    const ems_piece *before; /* its notes before the span are there already */
+    unsigned silent;         /* families that shall not play, bits */
+    uint64_t stream;         /* of random numbers */
+} ems_brief_part;
+
 typedef struct ems_brief { /* what all voices of a plan share */
     const ems_plan *plan;
     const ems_compose_options *options;
@@ -27,6 +35,7 @@ typedef struct ems_brief { /* what all voices of a plan share */
     size_t hit_count;
     double end;          /* of the film, in that time */
     int ending;
+    const ems_brief_part *part; /* NULL: the whole film */
     size_t window, hop;  /* song tokens that fit; dropped when full */
 } ems_brief;
 
@@ -46,6 +55,8 @@ typedef struct ems_voice {
     size_t count;        /* song tokens kept */
     ems_affect_point told; /* to the model, last */
     ems_affect_point read; /* when it last read the whole window */
+    size_t section;      /* of the plan, that is on; SIZE_MAX: none yet */
+    uint64_t stream;     /* of random numbers */
     int waiting;         /* tokens since time last passed */
     int done;
     float logits[EMS_VOCAB]; /* led by emotion */
