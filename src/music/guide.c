@@ -116,6 +116,18 @@ static int old_note(const ems_guide *g, double age)
     return -1;
 }
 
+/* A note that began before this moment and whose pitch class is leaving. */
+static int leaving_note(ems_guide *g)
+{
+    for (int f = 0; f < EMS_FAMILIES && g->leaving; f++)
+        for (int k = 0; f != EMS_DRUMS && k < EMS_PITCHES; k++)
+            if (g->start[f][k] >= 0 && g->start[f][k] < g->cursor &&
+                g->leaving >> (EMS_LOW_PITCH + k) % 12 & 1)
+                return ems_note_token(f, EMS_LOW_PITCH + k, 0);
+    g->leaving = 0;
+    return -1;
+}
+
 /* Anything that began before this moment. */
 static int older_note(const ems_guide *g)
 {
@@ -138,8 +150,10 @@ int ems_guide_due(ems_guide *g)
                                                    : EMS_GUIDE_LEAVE;
         return -1;
     }
-    case EMS_GUIDE_FREE:
-        return old_note(g, EMS_GUIDE_LONGEST);
+    case EMS_GUIDE_FREE: {
+        const int off = leaving_note(g);
+        return off >= 0 ? off : old_note(g, EMS_GUIDE_LONGEST);
+    }
     default:
         return -1;
     }

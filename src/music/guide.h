@@ -17,6 +17,7 @@
  * 1. no ON twice in one moment, no OFF of a silent pitch or of a note of no
  *    length; <BAR> and <CHORD> once a moment;
  * 2. a pitch held for LONGEST seconds is released;
+ *    at a bar line of another chord what does not belong to it is, too;
  * 3. no more than SILENCE seconds without any sound;
  * 4. at most CROWD note-ONs in one moment, PART of them of one family;
  * 5. about `rush` note-ONs a second, except at hits;
@@ -66,6 +67,7 @@ typedef struct ems_guide {
     double heard[EMS_FAMILIES]; /* when each began a note last; 0: never */
     double pitch_class[12]; /* the same but drums, fading with KEY_MEMORY */
     unsigned scale;      /* a bit for each pitch class that may be struck */
+    unsigned leaving;    /* pitch classes that shall not sound on; bits */
     unsigned key;        /* the scale that is asked for; 0: as the notes say */
     double rush;         /* note-ONs a second, at most about */
     unsigned families;   /* that may begin notes, bits */

@@ -3,17 +3,17 @@
 #include "base/exact.h"
 #include "base/rng.h"
 
-enum { TONIC_STREAM = 0x746f6e69,
-       MAJOR = 0xab5,  /* bits 0 2 4 5 7 9 11 */
-       MINOR = 0xdad   /* natural and harmonic: 0 2 3 5 7 8 10 11 */ };
+enum { TONIC_STREAM = 0x746f6e69, HIGH = 72 };
 static const double MIDDLE = 11;     /* note-ONs a second at arousal 0 */
 static const double SPAN = 1.1;      /* their logarithm grows by so much */
 static const double PULL = 1.5, MOST_PULL = 3;
-static const double WEIGHT = 0.5, BASS = 1;
+static const double WEIGHT = 0.4, BASS = 0.4;
+static const double TONE = 0.8, STRANGE = -0.8; /* in the chord, outside */
+static const double BASS_ROOT = 1.5, BASS_STRANGE = -1.5;
 static const double MISSED = 4, RETURN = 2.5; /* seconds; logarithm */
 /* Logarithm of the prior at arousal -0.7 and 0.7. */
 static const double PARTS[EMS_FAMILIES][2] = {
-    [EMS_DRUMS] = {-4, 1}, [EMS_BASS] = {-1, 0.7}, [EMS_GUITAR] = {-1, 0.5},
+    [EMS_DRUMS] = {-3, 2.2}, [EMS_BASS] = {-1, 0.7}, [EMS_GUITAR] = {-1, 0.5},
     [EMS_PIANO] = {0.3, 0}, [EMS_STRINGS] = {0.5, 0}};
 static const double RELUCTANCE = 0.1; /* of valence, to change the mode */
 
@@ -53,7 +53,6 @@ void ems_mood_set(ems_mood *m, double valence, double arousal)
     const double v = limit(valence, -1, 1);
     if (!m->fixed)
         m->minor = v < (m->minor ? RELUCTANCE : -RELUCTANCE);
-    m->scale = turn(m->minor ? MINOR : MAJOR, m->tonic);
     m->target = MIDDLE * ems_exact_exp(SPAN * limit(arousal, -1, 1));
     const double excited = limit(0.5 + arousal / 1.4, 0, 1);
     for (int f = 0; f < EMS_FAMILIES; f++)
@@ -67,6 +66,26 @@ void ems_mood_set(ems_mood *m, double valence, double arousal)
         const double fit = own + limit(share, 0, 0.5) * (other - own);
         m->pull[(m->tonic + i) % 12] = ems_exact_log(fit / mean);
     }
+}
+
+void ems_mood_chord(ems_mood *m, ems_chord chord)
+{
+    m->chord = turn(chord.pitches, m->tonic);
+    m->scale = turn(chord.scale, m->tonic);
+    m->root = (chord.root + m->tonic) % 12;
+}
+
+/* Logarithm of the priors of key and chord. */
+static double harmony(const ems_mood *m, int family, int pitch)
+{
+    const int tone = m->chord >> pitch % 12 & 1;
+    if (family == EMS_DRUMS)
+        return 0;
+    if (family == EMS_BASS)
+        return BASS * m->pull[pitch % 12] +
+               (pitch % 12 == m->root ? BASS_ROOT : tone ? 0 : BASS_STRANGE);
+    return WEIGHT * m->pull[pitch % 12] +
+           (tone ? TONE : STRANGE) / (pitch >= HIGH ? 2 : 1);
 }
 
 void ems_mood_apply(const ems_mood *m, double recent, const double *quiet,
@@ -83,10 +102,8 @@ void ems_mood_apply(const ems_mood *m, double recent, const double *quiet,
         if (!ems_note_is_on(token))
             continue;
         const int family = ems_note_family(token);
-        const double weight = family == EMS_DRUMS  ? 0
-                              : family == EMS_BASS ? BASS
-                                                   : WEIGHT;
-        const double key = weight * m->pull[ems_note_pitch(token) % 12];
-        logits[token] += (float)(m->steer * (crowd + part[family] + key));
+        logits[token] +=
+            (float)(m->steer * (crowd + part[family] +
+                                harmony(m, family, ems_note_pitch(token))));
     }
 }

@@ -4,7 +4,7 @@
  * Listeners hear arousal in density and valence in mode before all else (the
  * two features that our critic's ratings follow most, docs/MUSIC.md). A small
  * model heeds its conditions little, so in exact mode its probabilities are
- * multiplied by three priors:
+ * multiplied by priors:
  *   density  (target / recent)^PULL for every note-ON, where target notes a
  *            second grow with arousal;
  *   parts    a factor for each family's note-ONs: calm is strings and piano,
@@ -13,10 +13,13 @@
  *   key      (profile / mean profile)^WEIGHT for every pitched note-ON, by
  *            pitch class above the tonic (Krumhansl and Kessler 1982), between
  *            the major profile at valence 1 and the minor one at -1. The bass
- *            is held to it more.
+ *            is held to it more;
+ *   chord    a factor for the pitch classes of the bar's chord (harmony.h),
+ *            less above HIGH, where melodies live; the bass is led to its root.
  * Both are raised to the power `steer`; 0 leaves the model alone. */
 #ifndef EMS_MOOD_H
 #define EMS_MOOD_H
+#include "music/harmony.h"
 #include "music/vocab.h"
 
 typedef struct ems_mood {
@@ -27,7 +30,9 @@ typedef struct ems_mood {
     double target;         /* note-ONs a second */
     double part[EMS_FAMILIES]; /* logarithm of the prior by family */
     unsigned scale;        /* a bit for each pitch class of the key */
-    double pull[12];       /* logarithm of the prior by pitch class */
+    double pull[12];       /* logarithm of the key's prior by pitch class */
+    unsigned chord;        /* a bit for each pitch class of the bar's chord */
+    int root;              /* its pitch class */
 } ems_mood;
 
 /* The tonic is drawn by seed. */
@@ -36,6 +41,8 @@ void ems_mood_start(ems_mood *m, uint64_t seed, double steer);
 void ems_mood_key(ems_mood *m, int tonic, int minor);
 /* Valence and arousal in [-1,1], from here on. */
 void ems_mood_set(ems_mood *m, double valence, double arousal);
+/* The chord of the bar; after ems_mood_set. */
+void ems_mood_chord(ems_mood *m, ems_chord chord);
 /* Add the logarithms of the priors to logits[EMS_VOCAB]. `recent`: note-ONs
  * of the last second or so; quiet[EMS_FAMILIES]: seconds since each family
  * began a note. */

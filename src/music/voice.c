@@ -135,6 +135,47 @@ static void choose_players(ems_voice *v, double time)
     v->guide.families = families;
 }
 
+/* The bar at the cursor, counted from the one that its section begins with. */
+static size_t bar_of_section(const ems_voice *v)
+{
+    const ems_clock *c = &v->brief->clock;
+    const ems_plan *p = v->brief->plan;
+    const double from = p->section_count ? p->sections[v->section].from : 0;
+    size_t bar = 0;
+    for (size_t i = 0; i < c->bars && c->score[i] < v->bounds.cursor; i++)
+        bar += c->film[i] + NEAR >= from;
+    return bar;
+}
+
+static ems_cadence cadence_at(const ems_voice *v)
+{
+    const ems_brief *b = v->brief;
+    if (!b->ending)
+        return EMS_CADENCE_NONE;
+    const double end = b->marks[b->hit_count - 1], at = v->bounds.cursor;
+    if (at >= end - NEAR)
+        return EMS_CADENCE_CLOSE;
+    size_t next = 0; /* bar line */
+    while (next < b->clock.bars && b->clock.score[next] <= at)
+        next++;
+    return b->clock.score[next] >= end - NEAR ? EMS_CADENCE_PREPARE
+                                              : EMS_CADENCE_NONE;
+}
+
+/* The bar's chord; what sounds on from another chord shall not clash. */
+static void choose_chord(ems_voice *v)
+{
+    const ems_plan *p = v->brief->plan;
+    const uint64_t seed = p->section_count ? p->sections[v->section].seed
+                                           : p->seed;
+    const unsigned before = v->mood.chord;
+    ems_mood_chord(&v->mood, ems_harmony_at(seed, v->mood.minor,
+                                            bar_of_section(v),
+                                            cadence_at(v)));
+    if (v->mood.steer > 0 && before != v->mood.chord)
+        v->guide.leaving = ~v->mood.chord;
+}
+
 /* What the next bar shall be like. */
 static void feel(ems_voice *v)
 {
@@ -145,6 +186,7 @@ static void feel(ems_voice *v)
     if (p->section_count && section != v->section)
         enter_section(v, section);
     ems_mood_set(&v->mood, now.valence, now.arousal);
+    choose_chord(v);
     v->guide.rush = EMS_GUIDE_RUSH;
     if (v->mood.steer > 0)
         v->guide.rush = RUSH * v->mood.target;

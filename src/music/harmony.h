@@ -1,0 +1,29 @@
+/* harmony.h - a chord for every bar, before a note is written.
+ *
+ * A small model left to itself stays on one chord. So bars get chords of a
+ * song's form: phrases of four bars, A A B A, each a walk through the
+ * functions of tonal harmony (major: I ii iii IV V vi; minor: i III iv V VI
+ * VII). A begins on the tonic, B does not, a phrase ends where the next may
+ * follow, the ending is prepared by the dominant. They enter the music as a
+ * prior only (mood.h). */
+#ifndef EMS_HARMONY_H
+#define EMS_HARMONY_H
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct ems_chord {
+    int root;         /* semitones above the tonic */
+    unsigned pitches; /* a bit for each pitch class above the tonic */
+    unsigned scale;   /* the key's, fit for the chord; likewise */
+} ems_chord;
+
+typedef enum ems_cadence {
+    EMS_CADENCE_NONE, EMS_CADENCE_PREPARE, EMS_CADENCE_CLOSE
+} ems_cadence;
+
+/* Of bar `bar`, counted from the beginning of a section whose seed this is.
+ * PREPARE: the bar before the ending's; CLOSE: the ending's. The same for the
+ * same arguments everywhere. */
+ems_chord ems_harmony_at(uint64_t seed, int minor, size_t bar,
+                         ems_cadence cadence);
+#endif

@@ -1,0 +1,81 @@
+#include "ems_test.h"
+
+#include "music/harmony.h"
+
+static ems_chord at(uint64_t seed, int minor, size_t bar)
+{
+    return ems_harmony_at(seed, minor, bar, EMS_CADENCE_NONE);
+}
+
+static int same(ems_chord a, ems_chord b)
+{
+    return a.root == b.root && a.pitches == b.pitches;
+}
+
+/* Triads of the key; a phrase begins on the tonic, no chord stays. */
+static void chords_move_within_the_key(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 200; seed++)
+        for (int minor = 0; minor < 2; minor++)
+            for (size_t bar = 0; bar < 32; bar++) {
+                const ems_chord c = at(seed, minor, bar);
+                assert_int_equal(__builtin_popcount(c.pitches), 3);
+                assert_true(c.pitches >> c.root & 1);
+                assert_int_equal(c.pitches & ~c.scale, 0);
+                assert_true(c.scale >> (minor ? 3 : 4) & 1);
+                if (bar % 4)
+                    assert_false(same(c, at(seed, minor, bar - 1)));
+                else
+                    assert_int_equal(c.root == 0, bar / 4 % 4 != 2);
+            }
+}
+
+/* A A B A, and again. */
+static void phrases_return(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 50; seed++)
+        for (size_t i = 0; i < 4; i++) {
+            const ems_chord c = at(seed, 1, i);
+            assert_true(same(c, at(seed, 1, 4 + i)));
+            assert_true(same(c, at(seed, 1, 12 + i)));
+            assert_true(same(c, at(seed, 1, 16 + i)));
+        }
+}
+
+static void seeds_differ(void **state)
+{
+    (void)state;
+    int different = 0;
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        int same_phrase = 1;
+        for (size_t i = 0; i < 4; i++)
+            same_phrase &= same(at(seed, 0, i), at(seed + 1, 0, i));
+        different += !same_phrase;
+    }
+    assert_true(different > 40);
+}
+
+static void the_ending_is_a_cadence(void **state)
+{
+    (void)state;
+    for (int minor = 0; minor < 2; minor++) {
+        const ems_chord v = ems_harmony_at(7, minor, 5, EMS_CADENCE_PREPARE);
+        const ems_chord i = ems_harmony_at(7, minor, 6, EMS_CADENCE_CLOSE);
+        assert_int_equal(v.root, 7);
+        assert_true(v.pitches >> 11 & 1); /* the leading note, in minor too */
+        assert_int_equal(i.root, 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(chords_move_within_the_key),
+        cmocka_unit_test(phrases_return),
+        cmocka_unit_test(seeds_differ),
+        cmocka_unit_test(the_ending_is_a_cadence),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
