@@ -63,10 +63,11 @@ static ems_piece *compose(const ems_plan *plan, const char *keep,
     return p;
 }
 
+/* A note that sounds on into new bars ends on a tick of another tempo. */
 static int same_note(const ems_note *a, const ems_note *b)
 {
     return fabs(a->start - b->start) < 1e-5 &&
-           fabs(a->length - b->length) < 1e-5 && a->family == b->family &&
+           fabs(a->length - b->length) < 1e-3 && a->family == b->family &&
            a->pitch == b->pitch && a->velocity == b->velocity;
 }
 
