@@ -3,7 +3,7 @@ BUILD ?= build
 CMAKE_FLAGS ?=
 JOBS ?= $(shell nproc)
 
-.PHONY: all help setup demo check test asan tsan clang fuzz bench install fmt doctor clean
+.PHONY: all help setup experts demo check test asan tsan clang fuzz bench install fmt doctor clean
 
 all: $(BUILD)/CMakeCache.txt ## build build/emsync and the libraries
 	cmake --build $(BUILD) -j $(JOBS)
@@ -18,7 +18,11 @@ $(BUILD)/CMakeCache.txt: CMakeLists.txt
 	@tools/setup --check || tools/setup
 	cmake -S . -B $(BUILD) $(CMAKE_FLAGS)
 
+experts: all ## install the pretrained networks that look and listen (npm)
+	@tools/experts $(BUILD)
+
 demo: all ## install what is missing, build, score a short film, show the proof
+	@tools/experts $(BUILD) || true
 	@tools/demo $(BUILD)
 
 check: all ## install what is missing, build, pass the tests

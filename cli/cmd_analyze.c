@@ -16,6 +16,23 @@ static const char *const emotions[EMS_EKMAN] = {
     "anger", "disgust", "fear", "joy", "sadness", "surprise",
 };
 
+static void print_experts(const ems_analysis *a)
+{
+    size_t count;
+    const ems_expert_said *e = ems_analysis_experts(a, &count);
+    if (count == 0)
+        printf("no experts asked (emsync experts list)\n");
+    for (size_t i = 0; i < count; i++, e++)
+        if (e->why[0])
+            printf("%-12s left out: %s\n", e->name, e->why);
+        else if (e->cached)
+            printf("%-12s cached  %4zu times  %s\n", e->name, e->rows,
+                   e->says);
+        else
+            printf("%-12s %5.1f s  %4zu times  %s\n", e->name, e->seconds,
+                   e->rows, e->says);
+}
+
 static void print_people(const ems_analysis *a, const char *out)
 {
     char length[32];
@@ -32,7 +49,27 @@ static void print_people(const ems_analysis *a, const char *out)
     const double *p = ems_analysis_emotion(a);
     for (int i = 0; i < EMS_EKMAN; i++)
         printf("%s%s %.0f %%", i ? ", " : "", emotions[i], 100 * p[i]);
-    printf("\nwrote %s\n", out);
+    putchar('\n');
+    print_experts(a);
+    printf("wrote %s\n", out);
+}
+
+static void json_experts(cli_json *j, const ems_analysis *a)
+{
+    size_t count;
+    const ems_expert_said *e = ems_analysis_experts(a, &count);
+    cli_json_open(j, "experts", '[');
+    for (size_t i = 0; i < count; i++, e++) {
+        cli_json_open(j, NULL, '{');
+        cli_json_text(j, "name", e->name);
+        cli_json_whole(j, "rows", e->rows);
+        cli_json_real(j, "seconds", e->seconds);
+        cli_json_bool(j, "cached", e->cached);
+        cli_json_text(j, "says", e->says);
+        cli_json_text(j, "why", e->why);
+        cli_json_close(j, '}');
+    }
+    cli_json_close(j, ']');
 }
 
 static void print_json(const ems_analysis *a, const char *out)
@@ -49,6 +86,7 @@ static void print_json(const ems_analysis *a, const char *out)
     for (int i = 0; i < EMS_EKMAN; i++)
         cli_json_real(&j, emotions[i], p[i]);
     cli_json_close(&j, '}');
+    json_experts(&j, a);
     cli_result_close(&j);
 }
 

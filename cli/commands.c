@@ -10,6 +10,8 @@ const cli_command *const cli_commands[] = {
     &cli_text,          &cli_evaluate_text, &cli_bench_text,
     &cli_evaluate_music, &cli_evaluate_sync,
     &cli_bench_compose, &cli_bench_train,   &cli_doctor,
+    &cli_experts_list,  &cli_experts_check, &cli_experts_add,
+    &cli_experts_convert, &cli_experts_bench,
     NULL,
 };
 

@@ -20,7 +20,11 @@ extern const char *const cli_stem_names[];      /* files of --stems */
               "auto keeps every transition found; paper, as in EMSYNC, only"  \
               " hard cuts at least 4 s apart"),                               \
     CLI_NUMBER(f.threshold, 0, 1, "threshold", "X",                        \
-               "scene score that makes a hard cut")
+               "scene score that makes a hard cut"),                          \
+    CLI_TITLE("Experts"),                                                     \
+    {CLI_ROW(CLI_TEXT, f.experts, "experts", "LIST",                          \
+             "pretrained networks to ask: names with commas between, all or"  \
+             " none (emsync experts list)"), .unset = "all"}
 
 #define PLAN_OPTIONS(f)                                                    \
     CLI_TITLE("Plan"),                                                        \
@@ -113,5 +117,6 @@ extern const cli_command cli_score, cli_analyze, cli_plan, cli_cuts, cli_compose
     cli_model_index, cli_model_novelty,
     cli_dataset_build, cli_train_music, cli_bench_compose, cli_bench_train,
     cli_doctor, cli_text, cli_train_text, cli_evaluate_text, cli_bench_text,
-    cli_rate, cli_train_critic, cli_evaluate_critic;
+    cli_rate, cli_train_critic, cli_evaluate_critic, cli_experts_list,
+    cli_experts_check, cli_experts_add, cli_experts_convert, cli_experts_bench;
 #endif

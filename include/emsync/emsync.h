@@ -115,6 +115,8 @@ typedef enum ems_cut_policy {
 typedef struct ems_analyze_options {
     ems_cut_policy cuts;
     double threshold; /* scene score that makes a hard cut; default 0.27 */
+    const char *experts; /* pretrained networks to ask: names with commas,
+                            "all" or NULL, "none" */
 } ems_analyze_options;
 
 EMS_API ems_analyze_options ems_analyze_defaults(void);
@@ -149,6 +151,19 @@ EMS_API const float *ems_analysis_loudness(const ems_analysis *a,
                                            size_t *count, double *step,
                                            double *whole);
 EMS_API void ems_analysis_free(ems_analysis *a);
+
+typedef struct ems_expert_said { /* what a pretrained network gave a film */
+    const char *name, *modality;
+    const char *says;    /* its strongest named values, "joy 0.52, ..." */
+    const char *why;     /* why it was left out; "" otherwise */
+    size_t rows, dim;    /* moments looked or listened at; values of each */
+    double seconds;      /* of work; not kept in analysis.json */
+    int cached;          /* nonzero: known from an earlier run */
+} ems_expert_said;
+
+/* The experts that were asked (docs/EXPERTS.md); belongs to the analysis. */
+EMS_API const ems_expert_said *ems_analysis_experts(const ems_analysis *a,
+                                                    size_t *count);
 
 /* ---- 2. plan: what the music shall do --------------------------------- */
 
@@ -423,6 +438,40 @@ EMS_API int ems_text_evaluate(const char *weights, const char *folder,
 EMS_API int ems_bench_text(const char *weights, const char *file,
                            double *lines_per_second, const ems_run *run,
                            ems_error *err);
+
+/* ---- Experts: pretrained networks that look and listen --------------------- */
+
+typedef struct ems_expert_info { /* lives as long as the call it comes from */
+    const char *name, *folder, *modality, *what, *licence, *source;
+    const char *sha256; /* of manifest and network together */
+    size_t dim;         /* values of one look or listen */
+    double every;       /* seconds between two */
+    const char *why;    /* NULL, or why it cannot be used */
+} ems_expert_info;
+
+/* All experts of this machine, by name; `open_networks`: also ask ONNX
+ * Runtime whether it takes them. Returns how many cannot be used. */
+EMS_API int ems_experts_each(int open_networks,
+                             void (*each)(void *user,
+                                          const ems_expert_info *info),
+                             void *user, ems_error *err);
+/* The expert in `folder` alone; returns 1 if it cannot be used. */
+EMS_API int ems_expert_check(const char *folder,
+                             void (*each)(void *user,
+                                          const ems_expert_info *info),
+                             void *user, ems_error *err);
+/* Check it and copy it to the user's experts. */
+EMS_API int ems_expert_add(const char *folder, ems_error *err);
+/* A TensorFlow.js graph model (model.json with its weight files) as ONNX.
+ * `outputs`: names of nodes, NULL at the end; NULL: the model's own. */
+EMS_API int ems_expert_convert(const char *model, const char *onnx,
+                               const char *const *outputs, ems_error *err);
+/* Seconds of work for one look or listen, and for a second of film. */
+EMS_API int ems_bench_experts(void (*each)(void *user,
+                                           const ems_expert_info *info,
+                                           double once, double per_second),
+                              void *user, const ems_run *run,
+                              ems_error *err);
 
 /* ---- How music feels to listeners ------------------------------------------ */
 

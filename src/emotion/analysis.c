@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/run.h"
 #include "emotion/cuts.h"
+#include "emotion/experts.h"
 
 #include <math.h>
 #include <string.h>
@@ -82,12 +83,14 @@ void ems_analysis_free(ems_analysis *a)
     ems_free(a->speech);
     ems_free(a->music);
     ems_free(a->loudness);
+    ems_experts_clear(a);
     ems_free(a);
 }
 
 typedef struct job { /* one decode pass */
     ems_cut_finder *finder;
     ems_film *film;
+    ems_senses *senses;
 } job;
 
 static int on_video(void *user, const ems_frame *frame, ems_error *err)
@@ -101,7 +104,15 @@ static int on_audio(void *user, const float *samples, size_t count,
                     ems_error *err)
 {
     job *j = user;
-    return ems_film_sound(j->film, samples, count, err);
+    const int code = ems_film_sound(j->film, samples, count, err);
+    return code < 0 || !ems_senses_wants_sound(j->senses)
+               ? code : ems_senses_sound(j->senses, samples, count, err);
+}
+
+static int on_still(void *user, const ems_still *still, ems_error *err)
+{
+    job *j = user;
+    return ems_senses_still(j->senses, still, err);
 }
 
 /* Six decimals: a millionth of a second, or of anything else. */
@@ -267,6 +278,8 @@ static int assemble(ems_analysis *a, job *j, const char *video,
     if (code == EMS_OK)
         code = listen(a, j->film, err);
     if (code == EMS_OK)
+        code = ems_analysis_take_senses(a, j->senses, err);
+    if (code == EMS_OK)
         code = make_shots(a, j->film, err);
     return code < 0 ? code : make_curve(a, j->film, err);
 }
@@ -275,9 +288,15 @@ static int decode(job *j, const char *video, ems_media_info *info,
                   const ems_analyze_options *options, const ems_run *run,
                   ems_error *err)
 {
+    j->senses = ems_senses_new(options->experts, run, err);
+    if (!j->senses)
+        return err->code;
+    ems_senses_recall(j->senses, video);
+    const double every = ems_senses_still_seconds(j->senses);
     const ems_media_sink sink = {
         .user = j, .video = on_video, .audio = on_audio,
-        .thumb_seconds = THUMB_SECONDS,
+        .thumb_seconds = THUMB_SECONDS, .still_seconds = every,
+        .still = every > 0 ? on_still : NULL,
     };
     j->finder = ems_cut_finder_new(options, err);
     if (!j->finder)
@@ -285,7 +304,8 @@ static int decode(job *j, const char *video, ems_media_info *info,
     j->film = ems_film_new(err);
     if (!j->film)
         return err->code;
-    return ems_media_decode(video, &sink, info, run, err);
+    const int code = ems_media_decode(video, &sink, info, run, err);
+    return code < 0 ? code : ems_senses_end(j->senses, err);
 }
 
 ems_analysis *ems_analyze(const char *video,
@@ -312,6 +332,7 @@ ems_analysis *ems_analyze(const char *video,
     }
     ems_cut_finder_free(j.finder);
     ems_film_free(j.film);
+    ems_senses_free(j.senses);
     if (code < 0) {
         ems_analysis_free(a);
         return NULL;

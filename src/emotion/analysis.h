@@ -23,7 +23,22 @@ struct ems_analysis {
     float *loudness;   /* LUFS of every loudness_step seconds; NULL: no sound */
     size_t loudness_count;
     double loudness_step, loudness_whole;
+    ems_expert_said *experts; /* their texts are owned */
+    size_t expert_count;
 };
+
+/* Write down what the experts said (experts.h); speech as a network heard it
+ * takes the place of what was there. */
+struct ems_senses;
+int ems_analysis_take_senses(ems_analysis *a, const struct ems_senses *s,
+                             ems_error *err);
+/* The array "experts" of analysis.json; absent: none. */
+struct json_t;
+struct json_t *ems_experts_json(const ems_analysis *a);
+struct ems_json_at;
+int ems_experts_read(ems_analysis *a, const struct json_t *root,
+                     const struct ems_json_at *at);
+void ems_experts_clear(ems_analysis *a);
 
 /* Put speech that was found by other means (spans.h) in the place of what the
  * analysis has: `spans` becomes its own. */

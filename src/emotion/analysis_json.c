@@ -135,6 +135,8 @@ int ems_analysis_save(const ems_analysis *a, const char *path, ems_error *err)
     json_object_set_new(root, "cuts", cuts_json(a));
     json_object_set_new(root, "shots", shots_json(a));
     json_object_set_new(root, "curve", curve_json(a));
+    if (a->expert_count)
+        json_object_set_new(root, "experts", ems_experts_json(a));
     json_object_set_new(root, "speech",
                         spans_json(a->speech, a->speech_count));
     json_object_set_new(root, "music", spans_json(a->music, a->music_count));
@@ -436,7 +438,8 @@ static ems_analysis *from_json(const json_t *root, const char *name,
     if (read_head(a, root, &at) < 0 ||
         read_emotion(root, &at, a->emotion) < 0 ||
         read_cuts(a, root, &at) < 0 || read_shots(a, root, &at) < 0 ||
-        read_curve(a, root, &at) < 0 || read_hearing(a, root, &at) < 0) {
+        read_curve(a, root, &at) < 0 || read_hearing(a, root, &at) < 0 ||
+        ems_experts_read(a, root, &at) < 0) {
         ems_analysis_free(a);
         return NULL;
     }

@@ -74,13 +74,12 @@ const ems_sense *ems_senses_at(const ems_senses *s, size_t index);
 /* By name; NULL: no such expert. */
 const ems_sense *ems_senses_find(const ems_senses *s, const char *name);
 
-typedef struct ems_span { double from, to; } ems_span; /* seconds */
-
-/* Where someone speaks, ascending and disjoint: new memory (ems_free), NULL
- * with *count 0 when no expert listened for speech (*known is 0 then) or
- * nobody speaks. */
-ems_span *ems_senses_speech(const ems_senses *s, size_t *count, int *known,
-                            ems_error *err);
+/* Where someone speaks, as analysis.json has it: *spans is new memory
+ * (ems_free), NULL with *count 0 when nobody does. *known becomes 0 when no
+ * expert listened for speech. */
+int ems_senses_speech(const ems_senses *s, double duration,
+                      ems_stretch **spans, size_t *count, int *known,
+                      ems_error *err);
 void ems_senses_free(ems_senses *s);
 
 /* Decode a film for its experts alone (for training): recall, decode what is

@@ -10,7 +10,7 @@ const char *const ems_expert_kinds[EMS_EXPERT_KINDS] = {
     "frame", "face", "body", "sound", "speech", "text", "face-detector",
 };
 static const char *const FITS[] = {"crop", "pad", "stretch", NULL};
-static const char *const POOLS[] = {"none", "mean", "max", NULL};
+static const char *const POOLS[] = {"none", "mean", "max", "first", NULL};
 static const char *const LAYOUTS[] = {"channels-last", "channels-first",
                                       NULL};
 static const char *const COLOURS[] = {"rgb", "bgr", "grey", NULL};
@@ -175,6 +175,8 @@ static int read_picture(const json_t *o, const ems_json_at *at,
         code = word(o, at, "type", TYPES, &type);
     if (code == EMS_OK)
         code = word(o, at, "fit", FITS, &fit);
+    if (type != 0)
+        range[1] = 255;
     if (code == EMS_OK)
         code = numbers(o, at, "range", -1e6, 1e6, 2, range);
     p->channels = colour == 2 ? 1 : 3;
@@ -220,7 +222,7 @@ static int read_sound(const json_t *o, const ems_json_at *at,
         code = whole(o, at, "window", 64, 1 << 20, &window);
     hop = window;
     if (code == EMS_OK)
-        code = whole(o, at, "hop", 64, 1 << 22, &hop);
+        code = whole(o, at, "hop", 64, window, &hop);
     if (code == EMS_OK)
         code = number(o, at, "scale", 1e-6, 1e6, &s->scale);
     if (code == EMS_OK)

@@ -25,6 +25,7 @@ typedef enum ems_fit { /* a picture of another shape */
 
 typedef enum ems_pool { /* of all values that share the last (channels last) */
     EMS_POOL_NONE, EMS_POOL_MEAN, EMS_POOL_MAX,
+    EMS_POOL_FIRST,  /* the first place alone, such as a class token */
 } ems_pool;
 
 typedef struct ems_network_file {

@@ -29,7 +29,7 @@ static int open_shrink(ems_still_maker *m, const AVFrame *f, int width,
 {
     m->shrink = sws_getCachedContext(
         m->shrink, f->width, f->height, f->format, width, height,
-        AV_PIX_FMT_RGB24, SWS_AREA | SWS_ACCURATE_RND, NULL, NULL, NULL);
+        AV_PIX_FMT_RGB24, SWS_AREA | SWS_ACCURATE_RND | SWS_BITEXACT, NULL, NULL, NULL);
     if (!m->shrink)
         return ems_fail(err, EMS_EUNSUPPORTED, "\"%s\" has pictures of %dx%d"
                         " in the format %s, which cannot be scaled", path,
