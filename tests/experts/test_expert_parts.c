@@ -65,8 +65,8 @@ static void pictures_are_fitted(void **state)
     check_pixel(out, 40, 20, 10, 131, 6, 200);
     check_pixel(out, 40, 20, 29, 131, 249, 200);
     const ems_box back = ems_fit_back(&in, &p);
-    assert_float_equal(back.x + 20 * back.width, 160, 1e-9);
-    assert_float_equal(back.y + 20 * back.height, 80, 1e-9);
+    assert_true(fabs(back.x + 20 * back.width - 160) < 1e-9);
+    assert_true(fabs(back.y + 20 * back.height - 80) < 1e-9);
     ems_fitter_clear(&f);
     ems_free(data);
 }
@@ -85,8 +85,8 @@ static void parts_layouts_and_types(void **state)
     in.mean[0] = 100; /* of what is first: blue */
     in.std[0] = 50;
     assert_int_equal(ems_fit_picture(&f, &in, &p, &part, out, &err), EMS_OK);
-    assert_float_equal(out[0], 2, 0.01);
-    assert_float_equal(out[2 * 128 + 15], 255, 1); /* red, far right */
+    assert_true(fabs((double)out[0] - 2) < 0.01);
+    assert_true(out[2 * 128 + 15] > 254); /* red, far right */
     int32_t whole[16 * 8];
     in = input(16, 8, EMS_FIT_STRETCH);
     in.type = EMS_TENSOR_INT32;
