@@ -7,6 +7,7 @@ const cli_command *const cli_commands[] = {
     &cli_model_info,    &cli_model_check,   &cli_model_import,
     &cli_model_convert, &cli_model_index,   &cli_model_novelty,
     &cli_dataset_build, &cli_train_music,   &cli_train_text,
+    &cli_train_emotion, &cli_train_genre,
     &cli_text,          &cli_evaluate_text, &cli_bench_text,
     &cli_evaluate_music, &cli_evaluate_sync,
     &cli_bench_compose, &cli_bench_train,   &cli_doctor,

@@ -473,6 +473,76 @@ EMS_API int ems_bench_experts(void (*each)(void *user,
                               void *user, const ems_run *run,
                               ems_error *err);
 
+/* ---- What a film feels like: the fusion of experts ------------------------- */
+
+enum { EMS_GENRES = 32 }; /* at most */
+
+typedef struct ems_fusion_scores { /* NaN: could not be measured */
+    size_t clips;
+    size_t confusion[EMS_EKMAN][EMS_EKMAN]; /* [label][said] */
+    double accuracy, macro_f1, emotion_f1[EMS_EKMAN];
+    double r[2], ccc[2], rmse[2];           /* valence, arousal */
+    size_t genres, genre_clips[EMS_GENRES]; /* clips of each */
+    double map, precision, recall;          /* macro, at 0.5 */
+    double ap[EMS_GENRES], genre_precision[EMS_GENRES],
+        genre_recall[EMS_GENRES];
+} ems_fusion_scores;
+
+typedef enum ems_network {
+    EMS_NETWORK_CROSS, /* cross-attention between experts, as EMSYNC's */
+    EMS_NETWORK_JOINT, /* one transformer over all, as for the trailers */
+} ems_network;
+
+typedef struct ems_fusion_train_options {
+    const char *folder;  /* films and pictures */
+    const char *labels;  /* CSV (docs/FORMATS.md) */
+    const char *out;     /* weights; NULL with folds: only measure */
+    const char *experts; /* names with commas between; NULL: all there are */
+    const char *cache;   /* folder for features of this program's own, so that
+                            a second run goes on; NULL: folder/.emsync */
+    const char *report, *report_text, *picture; /* JSON, text, SVG; or NULL */
+    int genres;          /* nonzero: genres; else emotions, or valence and
+                            arousal, or both, as the labels have them */
+    ems_network network;
+    int width, heads, inner; /* docs/EMOTION.md */
+    int rows;            /* of each expert at most; more are thinned evenly */
+    int minmax;          /* nonzero: one range per expert, as EMSYNC scales;
+                            else each number by its deviation */
+    int epochs, patience; /* patience: epochs without a better validation */
+    int batch;
+    double lr, weight_decay, dropout;
+    double absent;       /* chance that an expert is left out of a clip */
+    double mix;          /* share of clips joined with one of like emotion */
+    double valid, test;  /* shares, where the labels say no split */
+    int sorted;          /* nonzero: split in order of the names, as the
+                            trailers; else at random by group */
+    int folds;           /* > 1: also judge every clip by a fusion that saw
+                            no clip of its group */
+    int seeds;           /* fusions that are averaged for folds: 1 */
+    uint64_t seed;
+} ems_fusion_train_options;
+
+typedef struct ems_fusion_result {
+    size_t clips[3];     /* to learn from, to validate, to test */
+    size_t passed_over;  /* files that could not be used */
+    uint64_t parameters;
+    int epoch;           /* whose weights were kept */
+    ems_fusion_scores valid, test, folds; /* clips 0: none */
+    char genre[EMS_GENRES][32];
+    double extraction, seconds; /* of work */
+} ems_fusion_result;
+
+EMS_API ems_fusion_train_options ems_fusion_train_defaults(int genres);
+/* Teach the network that joins the experts, and measure it. Equal options and
+ * features give equal weights on any number of threads. */
+EMS_API int ems_train_fusion(const ems_fusion_train_options *options,
+                             ems_fusion_result *result, const ems_run *run,
+                             ems_error *err);
+/* The result as a table for people, cut to `size` bytes with the last a 0;
+ * 16384 hold all of it. */
+EMS_API void ems_fusion_result_text(const ems_fusion_result *r, char *text,
+                                    size_t size);
+
 /* ---- How music feels to listeners ------------------------------------------ */
 
 typedef struct ems_rate_options {

@@ -102,10 +102,8 @@ size_t ems_film_knots(double length)
     return (size_t)ceil(length / KNOT_GAP) + 1;
 }
 
-/* Around `time`: pictures of this shot only, sound across the cuts. What a
- * window holds nothing of is as in the whole shot. */
-static ems_features around(const ems_film *film, const ems_shot *shot,
-                           double time)
+ems_features ems_film_around(const ems_film *film, const ems_shot *shot,
+                             double time)
 {
     ems_features f = shot->features;
     ems_picture_measure(film->picture, fmax(time - PICTURE_REACH, shot->start),
@@ -124,7 +122,7 @@ void ems_film_curve(const ems_film *film, const ems_shot *shot, int last,
     for (size_t i = 0; i < n; i++) {
         const double share = (double)i / (double)(n - 1);
         knots[i].time = shot->start + (end - shot->start) * share;
-        const ems_features f = around(film, shot, knots[i].time);
+        const ems_features f = ems_film_around(film, shot, knots[i].time);
         ems_affect(&knots[i].valence, &knots[i].arousal, &f);
     }
 }

@@ -25,6 +25,10 @@ int ems_film_end(ems_film *film, ems_error *err);
 ems_sound *ems_film_sounds(ems_film *film);
 /* Measure one shot whose start and end are set. */
 void ems_film_shot(const ems_film *film, ems_shot *shot);
+/* Around `time`: pictures of this shot only, sound across the cuts. What a
+ * window holds nothing of is as in the whole (measured) shot. */
+ems_features ems_film_around(const ems_film *film, const ems_shot *shot,
+                             double time);
 /* How many knots the curve needs inside a shot of this length. */
 size_t ems_film_knots(double length);
 /* Write those knots: from the shot's start to just before its end (or to its
