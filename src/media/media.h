@@ -67,6 +67,13 @@ int ems_media_decode(const char *path, const ems_media_sink *sink,
                      ems_media_info *info, const ems_run *run,
                      ems_error *err);
 
+/* Decode a file that is a single picture: `give` gets it once, at time 0,
+ * shrunk as a still. EMS_EFORMAT: it is something else, or broken. */
+int ems_media_picture(const char *path,
+                      int (*give)(void *user, const ems_still *still,
+                                  ems_error *err),
+                      void *user, const ems_run *run, ems_error *err);
+
 /* Does the suffix of `name` say what ems_mux shall write? EMS_EINVAL. */
 int ems_media_can_write(const char *name, ems_error *err);
 

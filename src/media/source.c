@@ -194,6 +194,15 @@ int ems_source_open(ems_source *s, const char *path, int flags,
     return EMS_OK;
 }
 
+int ems_source_picture(const ems_source *s)
+{
+    if (s->format->nb_streams != 1 || !is_still(s->format))
+        return -1;
+    const AVCodecParameters *par = s->format->streams[0]->codecpar;
+    return par->codec_type == AVMEDIA_TYPE_VIDEO && par->width > 0 &&
+           par->height > 0 ? 0 : -1;
+}
+
 int ems_source_packet(ems_source *s, AVPacket *packet, ems_error *err)
 {
     for (int errors = 0; errors < MAX_READ_ERRORS; errors++) {

@@ -27,6 +27,9 @@ int ems_source_open(ems_source *s, const char *path, int flags,
 /* 1 and a packet, 0 at the end (also where a damaged file stops making
  * sense), or a negative code. */
 int ems_source_packet(ems_source *s, AVPacket *packet, ems_error *err);
+/* The stream of a file that is a single picture (JPEG, PNG ..), which is no
+ * film and so not in `video`; -1: it is something else. */
+int ems_source_picture(const ems_source *s);
 void ems_source_close(ems_source *s); /* harmless on a zeroed source */
 
 typedef struct ems_stream { /* one decoder with its own open file */
@@ -43,6 +46,9 @@ typedef struct ems_stream { /* one decoder with its own open file */
  * EMS_EUNSUPPORTED: this FFmpeg has no decoder for it. */
 int ems_stream_open(ems_stream *s, const char *path, enum AVMediaType type,
                     const ems_run *run, ems_error *err);
+/* Open the picture of a file that is nothing else. EMS_EFORMAT as above. */
+int ems_stream_open_picture(ems_stream *s, const char *path,
+                            const ems_run *run, ems_error *err);
 /* 1 and s->frame, 0 at the end, or a negative code. */
 int ems_stream_next(ems_stream *s, ems_error *err);
 void ems_stream_close(ems_stream *s); /* harmless on a zeroed stream */

@@ -46,6 +46,16 @@ static int open_codec(ems_stream *s, const ems_run *run, ems_error *err)
                  : EMS_OK;
 }
 
+static int open_index(ems_stream *s, int index, const ems_run *run,
+                      ems_error *err)
+{
+    for (unsigned i = 0; i < s->source.format->nb_streams; i++)
+        if ((int)i != index)
+            s->source.format->streams[i]->discard = AVDISCARD_ALL;
+    s->stream = s->source.format->streams[index];
+    return open_codec(s, run, err);
+}
+
 int ems_stream_open(ems_stream *s, const char *path, enum AVMediaType type,
                     const ems_run *run, ems_error *err)
 {
@@ -55,17 +65,28 @@ int ems_stream_open(ems_stream *s, const char *path, enum AVMediaType type,
         return code;
     const int index = type == AVMEDIA_TYPE_VIDEO ? s->source.video
                                                  : s->source.audio;
-    if (index < 0) {
+    if (index < 0)
         code = ems_fail(err, EMS_EFORMAT, "\"%s\" holds no %s", path,
                         type == AVMEDIA_TYPE_VIDEO ? "moving pictures"
                                                    : "sound");
-    } else {
-        for (unsigned i = 0; i < s->source.format->nb_streams; i++)
-            if ((int)i != index)
-                s->source.format->streams[i]->discard = AVDISCARD_ALL;
-        s->stream = s->source.format->streams[index];
-        code = open_codec(s, run, err);
-    }
+    else
+        code = open_index(s, index, run, err);
+    if (code < 0)
+        ems_stream_close(s);
+    return code;
+}
+
+int ems_stream_open_picture(ems_stream *s, const char *path,
+                            const ems_run *run, ems_error *err)
+{
+    *s = (ems_stream){0};
+    int code = ems_source_open(&s->source, path, 0, run, err);
+    if (code < 0)
+        return code;
+    const int index = ems_source_picture(&s->source);
+    code = index < 0 ? ems_fail(err, EMS_EFORMAT, "\"%s\" is no picture",
+                                path)
+                     : open_index(s, index, run, err);
     if (code < 0)
         ems_stream_close(s);
     return code;
