@@ -5,132 +5,22 @@
 #include "base/pool.h"
 #include "base/run.h"
 #include "base/sha256.h"
-#include "emotion/grammar.h"
+#include "emotion/watch.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* ---- One film ----------------------------------------------------------- */
-
-void ems_parts_clear(ems_parts *p)
-{
-    for (size_t i = 0; i < p->count; i++)
-        ems_free(p->part[i].values);
-    *p = (ems_parts){0};
-}
-
-/* "scene" in "faces,scene"? NULL lists all. */
-static int listed(const char *list, const char *name)
-{
-    const size_t n = strlen(name);
-    if (!list || strcmp(list, "all") == 0)
-        return 1;
-    for (const char *p = list; *p; p += strcspn(p, ","), p += *p == ',')
-        if (strcspn(p, ",") == n && strncmp(p, name, n) == 0)
-            return 1;
-    return 0;
-}
-
-/* Rows of an expert, at most `most`, evenly, as round(linspace). */
-static int add_part(ems_parts *p, const char *name, const char *id,
-                    size_t dim, size_t rows, const float *values, size_t most,
-                    ems_error *err)
-{
-    if (p->count == EMS_FUSION_EXPERTS)
-        return ems_fail(err, EMS_EUNSUPPORTED, "more than %d experts; choose"
-                        " some with --experts", EMS_FUSION_EXPERTS);
-    ems_part *x = &p->part[p->count];
-    const size_t kept = rows < most ? rows : most;
-    *x = (ems_part){.dim = dim, .rows = kept};
-    snprintf(x->name, sizeof x->name, "%s", name);
-    snprintf(x->id, sizeof x->id, "%s", id);
-    x->values = ems_alloc(kept * dim, sizeof *x->values);
-    if (!x->values)
-        return ems_out_of_memory(err);
-    p->count++;
-    for (size_t i = 0; i < kept; i++) {
-        const size_t from = kept < 2 ? 0 : (size_t)rint(
-            (double)i * (double)(rows - 1) / (double)(kept - 1));
-        memcpy(x->values + i * dim, values + from * dim,
-               dim * sizeof *values);
-    }
-    return EMS_OK;
-}
-
-/* Where the features of a file with this content are kept; NULL: out of
- * memory or nowhere. */
-static char *cache_path(const char *cache, const char *video)
-{
-    ems_bytes b;
-    char name[96], hex[65];
-    if (!cache || ems_bytes_map(&b, video, 0, NULL) < 0)
-        return NULL;
-    ems_sha256_hex(b.data, b.size, hex);
-    ems_bytes_unmap(&b);
-    snprintf(name, sizeof name, "%s.grammar.safetensors", hex);
-    return ems_path_join(cache, name);
-}
-
-static int read_cached(ems_grammar *g, const char *path)
-{
-    ems_bytes b;
-    if (!path || access(path, R_OK) < 0 ||
-        ems_bytes_map(&b, path, 64 << 20, NULL) < 0)
-        return 0;
-    const int code = ems_grammar_parse(g, b.data, b.size, path, NULL);
-    ems_bytes_unmap(&b);
-    return code == EMS_OK; /* a broken one is made anew */
-}
-
-static int add_grammar(ems_parts *p, const char *video, const char *experts,
-                       const char *cache, size_t rows, const ems_run *run,
-                       ems_error *err)
-{
-    const int picture = listed(experts, "grammar");
-    const int sound = listed(experts, "tone");
-    ems_grammar g = {0};
-    int code = EMS_OK;
-    if (!picture && !sound)
-        return EMS_OK;
-    char *path = cache_path(cache, video);
-    if (!read_cached(&g, path)) {
-        code = ems_grammar_watch(&g, video, run, err);
-        if (code == EMS_OK && path)
-            (void)ems_grammar_save(&g, path, NULL); /* next time again */
-    }
-    if (code == EMS_OK && picture)
-        code = add_part(p, "grammar", EMS_GRAMMAR_ID, EMS_GRAMMAR_DIM,
-                        g.has_picture ? g.rows : 0, g.picture, rows, err);
-    if (code == EMS_OK && sound)
-        code = add_part(p, "tone", EMS_TONE_ID, EMS_TONE_DIM,
-                        g.has_sound ? g.rows : 0, g.sound, rows, err);
-    ems_grammar_clear(&g);
-    ems_free(path);
-    return code;
-}
-
-int ems_parts_watch(ems_parts *p, const char *video, const char *experts,
-                    const char *cache, size_t rows, const ems_run *run,
-                    ems_error *err)
-{
-    *p = (ems_parts){0};
-    const int code = add_grammar(p, video, experts, cache, rows, run, err);
-    if (code < 0)
-        ems_parts_clear(p);
-    return code;
-}
-
-/* ---- Which films -------------------------------------------------------- */
+/* ---- Which files --------------------------------------------------------- */
 
 /* The file of a label, with a suffix where the table has none; NULL: it is
  * not there (or out of memory). */
 static char *find_file(const char *folder, const char *name)
 {
     static const char *const SUFFIX[] = {"", ".mp4", ".webm", ".mkv", ".mov",
-                                         ".avi", ".m4v", ".wav", ".mp3"};
+                                         ".avi", ".m4v", ".jpg", ".jpeg",
+                                         ".png"};
     char text[1100];
     for (size_t i = 0; i < sizeof SUFFIX / sizeof *SUFFIX; i++) {
         snprintf(text, sizeof text, "%s%s", name, SUFFIX[i]);
@@ -146,43 +36,99 @@ typedef struct gather_job {
     ems_gathering *g;
     const ems_fusion_train_options *o;
     const char *cache;
+    char experts[65];   /* what all of them are, hashed */
     ems_run quiet;      /* one thread, silent: callbacks are the caller's */
-    size_t first;       /* label of the loop's 0 */
+    char **path;        /* [labels.count]; NULL: not there, or no label */
+    char **kept;        /* [labels.count]: where its features are kept */
     ems_error *why;     /* [labels.count] */
     uint8_t *usable;    /* [labels.count] */
+    ems_watching *task; /* what must be watched */
+    size_t tasks, first;
+    size_t *label;      /* [labels.count]: of the tasks, one after the other */
+    size_t *label_at;   /* [labels.count]: a task's first */
 } gather_job;
+
+/* A name for all that a file's features depend on: its content, the experts,
+ * the rows. NULL: nowhere to keep them. */
+static char *kept_path(const gather_job *j, const char *path)
+{
+    ems_bytes b;
+    char name[96], hex[65], text[160];
+    if (!j->cache || ems_bytes_map(&b, path, 0, NULL) < 0)
+        return NULL;
+    ems_sha256_hex(b.data, b.size, hex);
+    ems_bytes_unmap(&b);
+    snprintf(text, sizeof text, "%s %s %d", hex, j->experts, j->o->rows);
+    ems_sha256_hex(text, strlen(text), hex);
+    snprintf(name, sizeof name, "%s.safetensors", hex);
+    return ems_path_join(j->cache, name);
+}
+
+static void find_one(void *ctx, size_t i)
+{
+    gather_job *j = ctx;
+    const ems_label *l = &j->g->labels.label[i];
+    if (!l->clip.known)
+        return;
+    j->path[i] = find_file(j->o->folder, l->file);
+    if (!j->path[i]) {
+        ems_fail(&j->why[i], EMS_EIO, "\"%s\" is not in \"%s\"", l->file,
+                 j->o->folder);
+        return;
+    }
+    j->kept[i] = kept_path(j, j->path[i]);
+    j->usable[i] = j->kept[i] && access(j->kept[i], R_OK) == 0 &&
+                   ems_parts_load(&j->g->parts[i], j->kept[i], NULL) ==
+                       EMS_OK; /* a broken one is made anew */
+}
+
+/* Films one by one, pictures some at a time. */
+static void make_tasks(gather_job *j)
+{
+    size_t n = 0;
+    for (int pictures = 0; pictures < 2; pictures++) {
+        ems_watching *w = NULL;
+        for (size_t i = 0; i < j->g->labels.count; i++) {
+            if (!j->path[i] || j->usable[i] ||
+                ems_is_picture(j->path[i]) != pictures)
+                continue;
+            if (!w || !pictures || w->count == EMS_WATCH_PICTURES) {
+                w = &j->task[j->tasks];
+                j->label_at[j->tasks++] = n;
+            }
+            w->path[w->count] = j->path[i];
+            w->parts[w->count] = &j->g->parts[i];
+            w->why[w->count++] = &j->why[i];
+            j->label[n++] = i;
+        }
+    }
+}
 
 static void watch_one(void *ctx, size_t i)
 {
     gather_job *j = ctx;
-    const size_t at = j->first + i;
-    const ems_label *l = &j->g->labels.label[at];
-    if (!l->clip.known)
-        return;
-    char *path = find_file(j->o->folder, l->file);
-    if (!path) {
-        ems_fail(&j->why[at], EMS_EIO, "\"%s\" is not in \"%s\"", l->file,
-                 j->o->folder);
-        return;
+    ems_watching *w = &j->task[j->first + i];
+    ems_watch(w, j->o->experts, (size_t)j->o->rows, &j->quiet);
+    for (size_t k = 0; k < w->count; k++) {
+        const size_t at = j->label[j->label_at[j->first + i] + k];
+        j->usable[at] = w->done[k] != 0;
+        if (w->done[k] && j->kept[at]) /* if not, the next run works again */
+            (void)ems_parts_save(w->parts[k], j->kept[at], NULL);
     }
-    j->usable[at] = ems_parts_watch(&j->g->parts[at], path, j->o->experts,
-                                    j->cache, (size_t)j->o->rows, &j->quiet,
-                                    &j->why[at]) == EMS_OK &&
-                    j->g->parts[at].count > 0;
-    ems_free(path);
 }
 
 static int watch_all(gather_job *j, ems_pool *pool, const ems_run *run,
                      ems_error *err)
 {
-    const size_t n = j->g->labels.count;
     const size_t turn = (size_t)ems_pool_threads(pool);
-    for (j->first = 0; j->first < n; j->first += turn) {
+    ems_pool_for(pool, j->g->labels.count, find_one, j);
+    make_tasks(j);
+    for (j->first = 0; j->first < j->tasks; j->first += turn) {
         if (ems_cancelled(run))
             return ems_fail_cancelled(err);
-        ems_progress(run, "features", (double)j->first / (double)n);
-        ems_pool_for(pool, n - j->first < turn ? n - j->first : turn,
-                     watch_one, j);
+        ems_progress(run, "features", (double)j->first / (double)j->tasks);
+        ems_pool_for(pool, j->tasks - j->first < turn ? j->tasks - j->first
+                                                      : turn, watch_one, j);
     }
     return EMS_OK;
 }
@@ -296,18 +242,68 @@ static int lay_out(ems_gathering *g, const uint8_t *usable, ems_error *err)
 
 /* ---- All of it ---------------------------------------------------------- */
 
-static int gather(gather_job *j, const ems_run *run, ems_error *err)
+/* What the experts are, in one hash; a word about those that are missing. */
+static int hash_experts(gather_job *j, const ems_run *run, ems_error *err)
+{
+    ems_parts list;
+    ems_sha256 h;
+    uint8_t digest[32];
+    const int code = ems_watch_list(&list, j->o->experts, run, err);
+    if (code < 0)
+        return code;
+    ems_sha256_begin(&h);
+    for (size_t i = 0; i < list.count; i++) {
+        ems_sha256_add(&h, list.part[i].name, strlen(list.part[i].name) + 1);
+        ems_sha256_add(&h, list.part[i].id, strlen(list.part[i].id) + 1);
+    }
+    ems_sha256_end(&h, digest);
+    for (size_t i = 0; i < 32; i++)
+        snprintf(j->experts + 2 * i, 3, "%02x", digest[i]);
+    const size_t count = list.count;
+    ems_parts_clear(&list);
+    return count ? EMS_OK : ems_fail(err, EMS_EINVAL, "none of the experts"
+                                     " \"%s\" is installed; \"emsync experts"
+                                     " list\" shows which are",
+                                     j->o->experts ? j->o->experts : "all");
+}
+
+static int make_room(gather_job *j, ems_error *err)
 {
     const size_t n = j->g->labels.count;
     j->g->parts = ems_alloc(n, sizeof *j->g->parts);
+    j->path = ems_alloc(n, sizeof *j->path);
+    j->kept = ems_alloc(n, sizeof *j->kept);
     j->why = ems_alloc(n, sizeof *j->why);
     j->usable = ems_alloc(n, 1);
+    j->task = ems_alloc(n, sizeof *j->task);
+    j->label = ems_alloc(n, sizeof *j->label);
+    j->label_at = ems_alloc(n, sizeof *j->label_at);
+    return j->g->parts && j->path && j->kept && j->why && j->usable &&
+           j->task && j->label && j->label_at ? EMS_OK
+                                              : ems_out_of_memory(err);
+}
+
+static void clear_job(gather_job *j)
+{
+    for (size_t i = 0; j->path && j->kept && i < j->g->labels.count; i++) {
+        ems_free(j->path[i]);
+        ems_free(j->kept[i]);
+    }
+    ems_free(j->path);
+    ems_free(j->kept);
+    ems_free(j->why);
+    ems_free(j->usable);
+    ems_free(j->task);
+    ems_free(j->label);
+    ems_free(j->label_at);
+}
+
+static int gather(gather_job *j, const ems_run *run, ems_error *err)
+{
     ems_pool *pool = ems_pool_new(ems_run_threads(run), err);
-    int code = EMS_OK;
-    if (!j->g->parts || !j->why || !j->usable)
-        code = ems_out_of_memory(err);
-    else if (!pool)
-        code = EMS_ENOMEM;
+    int code = pool ? make_room(j, err) : EMS_ENOMEM;
+    if (code == EMS_OK)
+        code = hash_experts(j, run, err);
     if (code == EMS_OK)
         code = watch_all(j, pool, run, err);
     if (code == EMS_OK)
@@ -315,8 +311,7 @@ static int gather(gather_job *j, const ems_run *run, ems_error *err)
     if (code == EMS_OK)
         code = lay_out(j->g, j->usable, err);
     ems_pool_free(pool);
-    ems_free(j->why);
-    ems_free(j->usable);
+    clear_job(j);
     return code;
 }
 

@@ -3,7 +3,6 @@
 #include "base/exact.h"
 #include "base/mem.h"
 #include "emotion/cuts.h"
-#include "nn/safetensors.h"
 
 #include <math.h>
 #include <string.h>
@@ -73,6 +72,14 @@ int ems_grammar_of(ems_grammar *g, const ems_film *film, const ems_shot *shots,
     return EMS_OK;
 }
 
+int ems_grammar_one(ems_grammar *g, const ems_features *f, ems_error *err)
+{
+    const int code = make_room(g, 1, err);
+    if (code == EMS_OK)
+        write_row(g, 0, f);
+    return code;
+}
+
 /* ---- Of a file ---------------------------------------------------------- */
 
 typedef struct watching {
@@ -134,88 +141,5 @@ int ems_grammar_watch(ems_grammar *g, const char *video, const ems_run *run,
         code = shots_of(g, &w, info.duration, err);
     ems_cut_finder_free(w.finder);
     ems_film_free(w.film);
-    return code;
-}
-
-/* ---- In a file ---------------------------------------------------------- */
-
-static ems_st_tensor tensor(const char *name, ems_dtype dtype, size_t rows,
-                            size_t cols, const void *data)
-{
-    return (ems_st_tensor){.name = name, .dtype = dtype,
-                           .ndim = cols ? 2 : 1, .dims = {rows, cols},
-                           .data = data, .bytes = rows * (cols ? cols : 1) *
-                                                  ems_dtype_size(dtype)};
-}
-
-int ems_grammar_save(const ems_grammar *g, const char *path, ems_error *err)
-{
-    const ems_st_tensor t[] = {
-        tensor("times", EMS_DT_F64, g->rows, 0, g->times),
-        tensor("picture", EMS_DT_F32, g->rows, EMS_GRAMMAR_DIM, g->picture),
-        tensor("sound", EMS_DT_F32, g->rows, EMS_TONE_DIM, g->sound)};
-    const ems_st_pair meta[] = {{"format", EMS_GRAMMAR_ID}};
-    return ems_safetensors_write(path, t, 3, meta, 1, err);
-}
-
-static int usable(const ems_safetensors *st, const char *name, ems_dtype dtype,
-                  size_t rows, size_t cols)
-{
-    const ems_st_tensor *t = ems_safetensors_find(st, name);
-    return t && t->dtype == dtype && t->ndim == (cols ? 2 : 1) &&
-           t->dims[0] == rows && (!cols || t->dims[1] == cols);
-}
-
-/* NaN is allowed, beyond a million is not. */
-static int copy(float *to, size_t n, const ems_st_tensor *t, int *has)
-{
-    ems_st_read_f32(t, to);
-    for (size_t i = 0; i < n; i++) {
-        if (fabsf(to[i]) > 1e6f)
-            return -1;
-        *has |= !isnan(to[i]);
-    }
-    return 0;
-}
-
-static int read_all(ems_grammar *g, const ems_safetensors *st)
-{
-    if (copy(g->picture, g->rows * EMS_GRAMMAR_DIM,
-             ems_safetensors_find(st, "picture"), &g->has_picture) < 0 ||
-        copy(g->sound, g->rows * EMS_TONE_DIM,
-             ems_safetensors_find(st, "sound"), &g->has_sound) < 0)
-        return -1;
-    memcpy(g->times, ems_safetensors_find(st, "times")->data,
-           g->rows * sizeof *g->times);
-    for (size_t i = 0; i < g->rows; i++)
-        if (!(g->times[i] >= (i ? g->times[i - 1] : 0) &&
-              g->times[i] <= 1e6))
-            return -1;
-    return 0;
-}
-
-int ems_grammar_parse(ems_grammar *g, const void *data, size_t size,
-                      const char *name, ems_error *err)
-{
-    *g = (ems_grammar){0};
-    ems_safetensors *st = ems_safetensors_parse(data, size, name, err);
-    if (!st)
-        return EMS_EFORMAT;
-    const char *format = ems_safetensors_metadata(st, "format");
-    const ems_st_tensor *t = ems_safetensors_find(st, "times");
-    const size_t rows = t && t->ndim == 1 ? t->dims[0] : 0;
-    int code = EMS_OK;
-    if (!format || strcmp(format, EMS_GRAMMAR_ID) || rows < 1 ||
-        rows > EMS_GRAMMAR_ROWS || !usable(st, "times", EMS_DT_F64, rows, 0) ||
-        !usable(st, "picture", EMS_DT_F32, rows, EMS_GRAMMAR_DIM) ||
-        !usable(st, "sound", EMS_DT_F32, rows, EMS_TONE_DIM))
-        code = ems_fail(err, EMS_EFORMAT, "%s: no features of a film", name);
-    if (code == EMS_OK)
-        code = make_room(g, rows, err);
-    if (code == EMS_OK && read_all(g, st) < 0) {
-        ems_grammar_clear(g);
-        code = ems_fail(err, EMS_EFORMAT, "%s: features out of range", name);
-    }
-    ems_safetensors_free(st);
     return code;
 }

@@ -25,13 +25,10 @@ typedef struct ems_grammar { /* owned: ems_grammar_clear */
 enum { EMS_GRAMMAR_ROWS = 20000 };
 int ems_grammar_of(ems_grammar *g, const ems_film *film, const ems_shot *shots,
                    size_t count, double duration, ems_error *err);
+/* A single row of these features. */
+int ems_grammar_one(ems_grammar *g, const ems_features *f, ems_error *err);
 /* Decode a film for it. */
 int ems_grammar_watch(ems_grammar *g, const char *video, const ems_run *run,
                       ems_error *err);
-/* Keep it in a file, and read it again: a safetensors of "times", "picture",
- * "sound". Reading checks every number. */
-int ems_grammar_save(const ems_grammar *g, const char *path, ems_error *err);
-int ems_grammar_parse(ems_grammar *g, const void *data, size_t size,
-                      const char *name, ems_error *err);
 void ems_grammar_clear(ems_grammar *g);
 #endif
