@@ -24,7 +24,10 @@ extern const char *const cli_stem_names[];      /* files of --stems */
     CLI_TITLE("Experts"),                                                     \
     {CLI_ROW(CLI_TEXT, f.experts, "experts", "LIST",                          \
              "pretrained networks to ask: names with commas between, all or"  \
-             " none (emsync experts list)"), .unset = "all"}
+             " none (emsync experts list)"), .unset = "all"},                \
+    {CLI_ROW(CLI_TEXT, f.fusion, "fusion", "FILE",                         \
+             "weights that join what the experts say (emsync train"          \
+             " emotion), or none"), .unset = "those that ship"}
 
 #define PLAN_OPTIONS(f)                                                    \
     CLI_TITLE("Plan"),                                                        \

@@ -117,6 +117,8 @@ typedef struct ems_analyze_options {
     double threshold; /* scene score that makes a hard cut; default 0.27 */
     const char *experts; /* pretrained networks to ask: names with commas,
                             "all" or NULL, "none" */
+    const char *fusion;  /* weights that join what they say; NULL: those that
+                            ship, if they fit; "none": features alone */
 } ems_analyze_options;
 
 EMS_API ems_analyze_options ems_analyze_defaults(void);

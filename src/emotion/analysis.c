@@ -80,6 +80,7 @@ void ems_analysis_free(ems_analysis *a)
     ems_free(a->cuts);
     ems_free(a->shots);
     ems_free(a->curve);
+    ems_free(a->feelings);
     ems_free(a->speech);
     ems_free(a->music);
     ems_free(a->loudness);
@@ -185,34 +186,72 @@ static int make_shots(ems_analysis *a, const ems_film *film, ems_error *err)
         s->end = i + 1 < n ? a->cuts[i].time : a->duration;
         ems_film_shot(film, s);
         a->knot_count += ems_film_knots(s->end - s->start);
-        for (int e = 0; e < EMS_EKMAN; e++)
-            a->emotion[e] += s->emotion[e] * (s->end - s->start) /
-                             a->duration;
     }
-    round_shares(a->emotion);
     return EMS_OK;
 }
 
+/* As the features have it. */
 static int make_curve(ems_analysis *a, const ems_film *film, ems_error *err)
 {
     a->curve = ems_alloc(a->knot_count, sizeof *a->curve);
-    if (!a->curve)
+    a->feelings = ems_alloc(a->knot_count, sizeof *a->feelings);
+    if (!a->curve || !a->feelings)
         return ems_out_of_memory(err);
     ems_knot *next = a->curve;
     for (size_t i = 0; i < a->shot_count; i++) {
-        ems_shot *s = &a->shots[i];
+        const ems_shot *s = &a->shots[i];
         ems_film_curve(film, s, i + 1 == a->shot_count, next);
         next += ems_film_knots(s->end - s->start);
+    }
+    return EMS_OK;
+}
+
+static void round_feelings(ems_analysis *a)
+{
+    for (size_t i = 0; i < a->shot_count; i++) {
+        ems_shot *s = &a->shots[i];
         s->valence = milli(s->valence);
         s->arousal = milli(s->arousal);
+        s->feeling_sd[0] = milli(s->feeling_sd[0]);
+        s->feeling_sd[1] = milli(s->feeling_sd[1]);
         round_shares(s->emotion);
         round_features(&s->features);
     }
-    for (size_t i = 0; i < a->knot_count; i++)
+    for (size_t i = 0; i < a->knot_count; i++) {
+        ems_feeling *f = &a->feelings[i];
         a->curve[i] = (ems_knot){micro(a->curve[i].time),
                                  milli(a->curve[i].valence),
                                  milli(a->curve[i].arousal)};
-    return EMS_OK;
+        f->valence_sd = milli(f->valence_sd);
+        f->arousal_sd = milli(f->arousal_sd);
+        round_shares(f->emotion);
+    }
+}
+
+/* What the experts say corrects the features, where there is a fusion for
+ * them. One that was asked for must be of use; the one that ships need not. */
+static int feel(ems_analysis *a, const job *j, const char *fusion,
+                const ems_run *run, ems_error *err)
+{
+    ems_error why;
+    ems_feel *f = NULL;
+    if (!fusion || strcmp(fusion, "none") != 0)
+        f = ems_feel_new(fusion, j->senses, &why);
+    if (!f && fusion && strcmp(fusion, "none") != 0)
+        return ems_fail(err, why.code, "%s", why.text);
+    if (!f && !fusion)
+        ems_log(run, EMS_LOG_INFO, "emotion by features alone: %s", why.text);
+    const int code = ems_feel_film(f, j->film, a->shots, a->shot_count,
+                                   a->curve, a->feelings, err);
+    ems_feel_free(f);
+    for (size_t i = 0; i < a->shot_count; i++)
+        for (int e = 0; e < EMS_EKMAN; e++)
+            a->emotion[e] += a->shots[i].emotion[e] *
+                             (a->shots[i].end - a->shots[i].start) /
+                             a->duration;
+    round_shares(a->emotion);
+    round_feelings(a);
+    return code;
 }
 
 static double tenth(double x)
@@ -266,7 +305,9 @@ static int describe(ems_analysis *a, const char *video,
 }
 
 static int assemble(ems_analysis *a, job *j, const char *video,
-                    const ems_media_info *info, ems_error *err)
+                    const ems_media_info *info,
+                    const ems_analyze_options *options, const ems_run *run,
+                    ems_error *err)
 {
     const ems_cut *cuts;
     size_t count;
@@ -281,7 +322,9 @@ static int assemble(ems_analysis *a, job *j, const char *video,
         code = ems_analysis_take_senses(a, j->senses, err);
     if (code == EMS_OK)
         code = make_shots(a, j->film, err);
-    return code < 0 ? code : make_curve(a, j->film, err);
+    if (code == EMS_OK)
+        code = make_curve(a, j->film, err);
+    return code < 0 ? code : feel(a, j, options->fusion, run, err);
 }
 
 static int decode(job *j, const char *video, ems_media_info *info,
@@ -323,11 +366,12 @@ ems_analysis *ems_analyze(const char *video,
         return NULL;
     }
     ems_analysis *a = NULL;
-    int code = decode(&j, video, &info, options ? options : &defaults, run,
-                      err);
+    if (!options)
+        options = &defaults;
+    int code = decode(&j, video, &info, options, run, err);
     if (code == EMS_OK) {
         a = ems_alloc(1, sizeof *a);
-        code = a ? assemble(a, &j, video, &info, err)
+        code = a ? assemble(a, &j, video, &info, options, run, err)
                  : ems_out_of_memory(err);
     }
     ems_cut_finder_free(j.finder);

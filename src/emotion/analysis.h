@@ -1,7 +1,7 @@
 /* analysis.h - analysis.json in memory. */
 #ifndef EMS_ANALYSIS_H
 #define EMS_ANALYSIS_H
-#include "emotion/film.h"
+#include "emotion/feel.h"
 
 enum { EMS_ANALYSIS_MOST = 1000000 }; /* elements of any array in the file */
 
@@ -17,6 +17,7 @@ struct ems_analysis {
     size_t shot_count;
     ems_knot *curve;   /* at least one */
     size_t knot_count;
+    ems_feeling *feelings; /* of the knots; NULL: a file that has none */
     double emotion[EMS_EKMAN];
     ems_stretch *speech, *music; /* ascending, apart; NULL: none */
     size_t speech_count, music_count;

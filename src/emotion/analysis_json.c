@@ -58,11 +58,22 @@ static json_t *shots_json(const ems_analysis *a)
         json_object_set_new(o, "end", ems_json_real(s->end, 6));
         json_object_set_new(o, "valence", ems_json_real(s->valence, 3));
         json_object_set_new(o, "arousal", ems_json_real(s->arousal, 3));
+        json_object_set_new(o, "valence_sd",
+                            ems_json_real(s->feeling_sd[0], 3));
+        json_object_set_new(o, "arousal_sd",
+                            ems_json_real(s->feeling_sd[1], 3));
         json_object_set_new(o, "emotion", emotion_json(s->emotion));
         json_object_set_new(o, "features", features_json(&s->features));
         json_array_append_new(array, o);
     }
     return array;
+}
+
+static void feeling_json(json_t *o, const ems_feeling *f)
+{
+    json_object_set_new(o, "valence_sd", ems_json_real(f->valence_sd, 3));
+    json_object_set_new(o, "arousal_sd", ems_json_real(f->arousal_sd, 3));
+    json_object_set_new(o, "emotion", emotion_json(f->emotion));
 }
 
 static json_t *curve_json(const ems_analysis *a)
@@ -74,6 +85,8 @@ static json_t *curve_json(const ems_analysis *a)
         json_object_set_new(o, "time", ems_json_real(k->time, 6));
         json_object_set_new(o, "valence", ems_json_real(k->valence, 3));
         json_object_set_new(o, "arousal", ems_json_real(k->arousal, 3));
+        if (a->feelings)
+            feeling_json(o, &a->feelings[i]);
         json_array_append_new(array, o);
     }
     return array;
@@ -230,6 +243,18 @@ static int read_features(const json_t *shot, const ems_json_at *at,
     return code;
 }
 
+/* A file by hand need not know what it may be off by. */
+static int read_sd(const json_t *o, const ems_json_at *at, double *valence,
+                   double *arousal)
+{
+    int code = EMS_OK;
+    if (json_object_get(o, "valence_sd"))
+        code = ems_json_number(o, at, "valence_sd", 0, 2, valence);
+    if (code == EMS_OK && json_object_get(o, "arousal_sd"))
+        code = ems_json_number(o, at, "arousal_sd", 0, 2, arousal);
+    return code;
+}
+
 static int read_shot(const json_t *o, const ems_json_at *at, double after,
                      double duration, ems_shot *s)
 {
@@ -240,6 +265,8 @@ static int read_shot(const json_t *o, const ems_json_at *at, double after,
         code = ems_json_number(o, at, "valence", -1, 1, &s->valence);
     if (code == EMS_OK)
         code = ems_json_number(o, at, "arousal", -1, 1, &s->arousal);
+    if (code == EMS_OK)
+        code = read_sd(o, at, &s->feeling_sd[0], &s->feeling_sd[1]);
     if (code == EMS_OK)
         code = read_emotion(o, at, s->emotion);
     if (code == EMS_OK)
@@ -287,6 +314,13 @@ static int read_knot(const json_t *o, const ems_json_at *at, double duration,
                     : ems_json_number(o, at, "arousal", -1, 1, &k->arousal);
 }
 
+static int read_feeling(const json_t *o, const ems_json_at *at,
+                        ems_feeling *f)
+{
+    const int code = read_sd(o, at, &f->valence_sd, &f->arousal_sd);
+    return code < 0 ? code : read_emotion(o, at, f->emotion);
+}
+
 static int read_curve(ems_analysis *a, const json_t *root,
                       const ems_json_at *at)
 {
@@ -300,12 +334,18 @@ static int read_curve(ems_analysis *a, const json_t *root,
     if (n == 0)
         return ems_json_fail(&all, "is empty; it needs at least one knot");
     a->curve = ems_alloc(n, sizeof *a->curve);
-    if (!a->curve)
+    /* Feelings are there for every knot or for none. */
+    if (json_object_get(json_array_get(array, 0), "emotion"))
+        a->feelings = ems_alloc(n, sizeof *a->feelings);
+    if (!a->curve || (json_object_get(json_array_get(array, 0), "emotion") &&
+                      !a->feelings))
         return ems_out_of_memory(at->err);
     for (size_t i = 0; i < n; i++) {
         const ems_json_at here = ems_json_index(&all, i);
-        const int bad = read_knot(json_array_get(array, i), &here,
-                                  a->duration, &a->curve[i]);
+        const json_t *o = json_array_get(array, i);
+        int bad = read_knot(o, &here, a->duration, &a->curve[i]);
+        if (bad == EMS_OK && a->feelings)
+            bad = read_feeling(o, &here, &a->feelings[i]);
         if (bad < 0)
             return bad;
         if (i && !(a->curve[i].time > a->curve[i - 1].time))

@@ -11,6 +11,7 @@ typedef struct ems_film ems_film;
 typedef struct ems_shot {
     double start, end;
     double valence, arousal;
+    double feeling_sd[2]; /* what the two may be off by */
     double emotion[EMS_EKMAN];
     ems_features features;
 } ems_shot;

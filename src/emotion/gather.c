@@ -133,27 +133,36 @@ static int watch_all(gather_job *j, ems_pool *pool, const ems_run *run,
     return EMS_OK;
 }
 
+/* The first file that has a label and cannot be used, or NULL. */
+static const ems_error *first_reason(const gather_job *j)
+{
+    for (size_t i = 0; i < j->g->labels.count; i++)
+        if (!j->usable[i] && j->g->labels.label[i].clip.known)
+            return &j->why[i];
+    return NULL;
+}
+
 static int tell_passed_over(gather_job *j, const ems_run *run, ems_error *err)
 {
     enum { SAID = 5 };
     ems_gathering *g = j->g;
-    const ems_error *first = NULL;
-    for (size_t i = 0; i < g->labels.count; i++) {
-        if (j->usable[i])
-            continue;
-        if (g->labels.label[i].clip.known && !first)
-            first = &j->why[i];
-        if (g->passed_over++ < SAID && g->labels.label[i].clip.known)
+    const ems_error *first = first_reason(j);
+    size_t said = 0;
+    for (size_t i = 0; i < g->labels.count; i++)
+        g->passed_over += !j->usable[i];
+    if (g->passed_over == g->labels.count)
+        return ems_fail(err, EMS_EFORMAT, "not one of the %zu files of \"%s\""
+                        " can be used: %.300s", g->labels.count, j->o->labels,
+                        first ? first->text : "none has a label");
+    for (size_t i = 0; i < g->labels.count && said < SAID; i++)
+        if (!j->usable[i] && g->labels.label[i].clip.known) {
             ems_log(run, EMS_LOG_WARNING, "passed over: %s", j->why[i].text);
-    }
-    if (g->passed_over > SAID)
+            said++;
+        }
+    if (g->passed_over > said)
         ems_log(run, EMS_LOG_WARNING, "passed over: %zu files in all",
                 g->passed_over);
-    if (g->passed_over < g->labels.count)
-        return EMS_OK;
-    return ems_fail(err, EMS_EFORMAT, "not one of the %zu files of \"%s\" can"
-                    " be used: %.300s", g->labels.count, j->o->labels,
-                    first ? first->text : "none has a label");
+    return EMS_OK;
 }
 
 /* ---- Laying out --------------------------------------------------------- */

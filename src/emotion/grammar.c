@@ -34,23 +34,31 @@ static double log2_of(double x)
     return ems_exact_log(x) / 0.69314718055994531;
 }
 
-static void write_row(ems_grammar *g, size_t row, const ems_features *f)
+void ems_grammar_row(float picture[EMS_GRAMMAR_DIM], float sound[EMS_TONE_DIM],
+                     const ems_features *f)
 {
-    const double picture[EMS_GRAMMAR_DIM] = {
+    const double seen[EMS_GRAMMAR_DIM] = {
         f->brightness, f->contrast, f->saturation, f->warm, f->cool,
         f->colourfulness / 100, log2_of(1 + f->motion),
         log2_of(1 + f->length)};
-    const double sound[EMS_TONE_DIM] = {
+    const double heard[EMS_TONE_DIM] = {
         f->loudness / 10, log2_of((f->centroid + 1) / 1000), f->flatness,
         f->low, f->onsets, f->silence, f->mode, f->clarity};
-    for (size_t i = 0; i < EMS_GRAMMAR_DIM; i++) {
-        g->picture[row * EMS_GRAMMAR_DIM + i] = (float)picture[i];
+    for (size_t i = 0; i < EMS_GRAMMAR_DIM; i++)
+        picture[i] = (float)seen[i];
+    for (size_t i = 0; i < EMS_TONE_DIM; i++)
+        sound[i] = (float)heard[i];
+}
+
+static void write_row(ems_grammar *g, size_t row, const ems_features *f)
+{
+    float *picture = g->picture + row * EMS_GRAMMAR_DIM;
+    float *sound = g->sound + row * EMS_TONE_DIM;
+    ems_grammar_row(picture, sound, f);
+    for (size_t i = 0; i < EMS_GRAMMAR_DIM; i++)
         g->has_picture |= isfinite(picture[i]);
-    }
-    for (size_t i = 0; i < EMS_TONE_DIM; i++) {
-        g->sound[row * EMS_TONE_DIM + i] = (float)sound[i];
+    for (size_t i = 0; i < EMS_TONE_DIM; i++)
         g->has_sound |= isfinite(sound[i]);
-    }
 }
 
 int ems_grammar_of(ems_grammar *g, const ems_film *film, const ems_shot *shots,

@@ -25,6 +25,9 @@ typedef struct ems_grammar { /* owned: ems_grammar_clear */
 enum { EMS_GRAMMAR_ROWS = 20000 };
 int ems_grammar_of(ems_grammar *g, const ems_film *film, const ems_shot *shots,
                    size_t count, double duration, ems_error *err);
+/* The two rows of these features. */
+void ems_grammar_row(float picture[EMS_GRAMMAR_DIM], float sound[EMS_TONE_DIM],
+                     const ems_features *f);
 /* A single row of these features. */
 int ems_grammar_one(ems_grammar *g, const ems_features *f, ems_error *err);
 /* Decode a film for it. */

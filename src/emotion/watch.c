@@ -106,7 +106,7 @@ static int watch_film(ems_parts *p, const char *film, const char *experts,
 
 /* Views of a picture are two seconds apart, as far as any expert waits
  * between two looks; pictures lie behind each other as in one film. */
-enum { VIEWS = 3 };
+enum { VIEWS = 2 };
 static const double VIEW_GAP = 2;
 
 typedef struct looking {
@@ -118,12 +118,13 @@ typedef struct looking {
 static int show(looking *l, const ems_still *whole, int view, ems_error *err)
 {
     const int share = view == 0 ? 4 : 3; /* quarters */
+    const int right = view > 0 && l->index % 2, low = view > 0 && l->index & 2;
     ems_still crop = {
         .time = VIEW_GAP * (double)(l->index * VIEWS + (size_t)view),
         .width = whole->width * share / 4,
         .height = whole->height * share / 4};
-    const int x = view == 2 ? whole->width - crop.width : 0;
-    const int y = view == 2 ? whole->height - crop.height : 0;
+    const int x = right ? whole->width - crop.width : 0;
+    const int y = low ? whole->height - crop.height : 0;
     if (crop.width < 1 || crop.height < 1)
         return EMS_OK;
     uint8_t *rgb = ems_alloc((size_t)crop.width * (size_t)crop.height, 3);

@@ -17,9 +17,8 @@ typedef struct ems_watching { /* one film, or some pictures */
 /* Is it a picture, by its suffix? */
 int ems_is_picture(const char *path);
 /* `experts`: names with commas between them, NULL: all. At most `rows` rows
- * of each. A picture is looked at three times: the whole, then crops of three
- * quarters from the left top and the right bottom, as if a camera closed in
- * and drifted. Never fails as a whole. */
+ * of each. A picture is looked at twice: the whole, then three quarters
+ * towards one of its corners, as if a camera closed in and drifted. Never fails as a whole. */
 void ems_watch(ems_watching *w, const char *experts, size_t rows,
                const ems_run *run);
 /* The experts that would be asked, as parts without rows. */
