@@ -36,7 +36,7 @@ typedef struct gather_job {
     ems_gathering *g;
     const ems_fusion_train_options *o;
     const char *cache;
-    char experts[65];   /* what all of them are, hashed */
+    ems_parts experts;  /* what all of them are, without rows */
     ems_run quiet;      /* one thread, silent: callbacks are the caller's */
     char **path;        /* [labels.count]; NULL: not there, or no label */
     char **kept;        /* [labels.count]: where its features are kept */
@@ -48,8 +48,8 @@ typedef struct gather_job {
     size_t *label_at;   /* [labels.count]: a task's first */
 } gather_job;
 
-/* A name for all that a file's features depend on: its content, the experts,
- * the rows. NULL: nowhere to keep them. */
+/* A name for a file's features: its content and the number of rows; whose they
+ * are stands in the file. NULL: nowhere to keep them. */
 static char *kept_path(const gather_job *j, const char *path)
 {
     ems_bytes b;
@@ -58,7 +58,7 @@ static char *kept_path(const gather_job *j, const char *path)
         return NULL;
     ems_sha256_hex(b.data, b.size, hex);
     ems_bytes_unmap(&b);
-    snprintf(text, sizeof text, "%s %s %d", hex, j->experts, j->o->rows);
+    snprintf(text, sizeof text, "%s %d", hex, j->o->rows);
     ems_sha256_hex(text, strlen(text), hex);
     snprintf(name, sizeof name, "%s.safetensors", hex);
     return ems_path_join(j->cache, name);
@@ -79,7 +79,10 @@ static void find_one(void *ctx, size_t i)
     j->kept[i] = kept_path(j, j->path[i]);
     j->usable[i] = j->kept[i] && access(j->kept[i], R_OK) == 0 &&
                    ems_parts_load(&j->g->parts[i], j->kept[i], NULL) ==
-                       EMS_OK; /* a broken one is made anew */
+                       EMS_OK && /* a broken one is made anew */
+                   ems_parts_choose(&j->g->parts[i], &j->experts);
+    if (!j->usable[i])
+        ems_parts_clear(&j->g->parts[i]);
 }
 
 /* Films one by one, pictures some at a time. */
@@ -251,29 +254,14 @@ static int lay_out(ems_gathering *g, const uint8_t *usable, ems_error *err)
 
 /* ---- All of it ---------------------------------------------------------- */
 
-/* What the experts are, in one hash; a word about those that are missing. */
-static int hash_experts(gather_job *j, const ems_run *run, ems_error *err)
+static int list_asked(gather_job *j, const ems_run *run, ems_error *err)
 {
-    ems_parts list;
-    ems_sha256 h;
-    uint8_t digest[32];
-    const int code = ems_watch_list(&list, j->o->experts, run, err);
-    if (code < 0)
+    const int code = ems_watch_list(&j->experts, j->o->experts, run, err);
+    if (code < 0 || j->experts.count)
         return code;
-    ems_sha256_begin(&h);
-    for (size_t i = 0; i < list.count; i++) {
-        ems_sha256_add(&h, list.part[i].name, strlen(list.part[i].name) + 1);
-        ems_sha256_add(&h, list.part[i].id, strlen(list.part[i].id) + 1);
-    }
-    ems_sha256_end(&h, digest);
-    for (size_t i = 0; i < 32; i++)
-        snprintf(j->experts + 2 * i, 3, "%02x", digest[i]);
-    const size_t count = list.count;
-    ems_parts_clear(&list);
-    return count ? EMS_OK : ems_fail(err, EMS_EINVAL, "none of the experts"
-                                     " \"%s\" is installed; \"emsync experts"
-                                     " list\" shows which are",
-                                     j->o->experts ? j->o->experts : "all");
+    return ems_fail(err, EMS_EINVAL, "none of the experts \"%s\" is"
+                    " installed; \"emsync experts list\" shows which are",
+                    j->o->experts ? j->o->experts : "all");
 }
 
 static int make_room(gather_job *j, ems_error *err)
@@ -305,6 +293,7 @@ static void clear_job(gather_job *j)
     ems_free(j->task);
     ems_free(j->label);
     ems_free(j->label_at);
+    ems_parts_clear(&j->experts);
 }
 
 static int gather(gather_job *j, const ems_run *run, ems_error *err)
@@ -312,7 +301,7 @@ static int gather(gather_job *j, const ems_run *run, ems_error *err)
     ems_pool *pool = ems_pool_new(ems_run_threads(run), err);
     int code = pool ? make_room(j, err) : EMS_ENOMEM;
     if (code == EMS_OK)
-        code = hash_experts(j, run, err);
+        code = list_asked(j, run, err);
     if (code == EMS_OK)
         code = watch_all(j, pool, run, err);
     if (code == EMS_OK)

@@ -43,6 +43,27 @@ int ems_parts_add(ems_parts *p, const char *name, const char *id, size_t dim,
     return EMS_OK;
 }
 
+static int same(const ems_part *a, const ems_part *b)
+{
+    return strcmp(a->name, b->name) == 0 && strcmp(a->id, b->id) == 0 &&
+           a->dim == b->dim;
+}
+
+int ems_parts_choose(ems_parts *p, const ems_parts *list)
+{
+    ems_parts chosen = {0};
+    for (size_t i = 0; i < list->count; i++)
+        for (size_t k = 0; k < p->count; k++)
+            if (p->part[k].values && same(&p->part[k], &list->part[i])) {
+                chosen.part[chosen.count++] = p->part[k];
+                p->part[k].values = NULL; /* it has moved */
+            }
+    const int all = chosen.count == list->count;
+    ems_parts_clear(p);
+    *p = chosen;
+    return all;
+}
+
 /* ---- In a file ---------------------------------------------------------- */
 
 int ems_parts_save(const ems_parts *p, const char *path, ems_error *err)

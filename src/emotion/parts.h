@@ -20,6 +20,9 @@ typedef struct ems_parts { /* owned: ems_parts_clear */
 int ems_parts_add(ems_parts *p, const char *name, const char *id, size_t dim,
                   size_t rows, const float *values, size_t most,
                   ems_error *err);
+/* Keep only what experts of the list say; 0 if one of them is not there or is
+ * another one than in the list. */
+int ems_parts_choose(ems_parts *p, const ems_parts *list);
 void ems_parts_clear(ems_parts *p);
 /* A safetensors with a tensor for each expert, and its id in "id.NAME". */
 int ems_parts_save(const ems_parts *p, const char *path, ems_error *err);
