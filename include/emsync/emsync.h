@@ -259,7 +259,7 @@ typedef struct ems_compose_options {
     ems_precision precision; /* of the weights at work; default EMS_INT8
                             (docs/decisions/023) */
     int candidates;      /* pieces composed, of which the best is kept, exact
-                            mode only (docs/MUSIC.md); default 4, at most 64 */
+                            mode only (docs/MUSIC.md); default 3, at most 64 */
     ems_velocity velocity;
     const char *keep;    /* an earlier score of this plan, of which all is kept
                             but `sections` and what is not locked; NULL: none */

@@ -33,7 +33,7 @@ ems_compose_options ems_compose_defaults(void)
 {
     return (ems_compose_options){.temperature = 1.35, .top_p = 0.6,
                                  .guidance = 3, .steer = 1,
-                                 .precision = EMS_INT8, .candidates = 4};
+                                 .precision = EMS_INT8, .candidates = 3};
 }
 
 /* ---- The model ----------------------------------------------------------- */

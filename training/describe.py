@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""Eight scores in numbers: docs/MUSIC.md, "Eight scores".
+
+    training/describe.py EMSYNC OUT [FILM FILM]
+
+Four quadrants with two seeds each, or with two films three of them fewer. Needs
+python3-mido. Writes plans, scores and piano rolls to OUT and prints a table.
+"""
+import json
+import os
+import subprocess
+import sys
+
+import mido
+
+PLAN = {"format": "emsync-plan", "version": 1, "duration": 45, "fps": 25.0,
+        "sync": "exact", "hits": [], "cuts": []}
+QUADRANTS = [("glad and wild", 0.7, 0.7), ("angry", -0.7, 0.7),
+             ("sad", -0.7, -0.7), ("calm", 0.7, -0.7)]
+
+
+def emsync(*arguments):
+    done = subprocess.run([sys.argv[1], *arguments], check=True, text=True,
+                          stdout=subprocess.PIPE)
+    return done.stdout
+
+
+def quadrant(out, name, valence, arousal, seed):
+    stem = os.path.join(out, f"{name.replace(' ', '-')}-{seed}")
+    with open(stem + ".json", "w", encoding="utf-8") as f:
+        json.dump(dict(PLAN, seed=seed, curve=[
+            {"time": 0, "valence": valence, "arousal": arousal}]), f)
+    return f"{name}, seed {seed}", stem
+
+
+def film(out, path):
+    name = os.path.splitext(os.path.basename(path))[0]
+    stem = os.path.join(out, name)
+    emsync("analyze", path, "-o", stem + ".analysis.json", "-y", "-q")
+    emsync("plan", stem + ".analysis.json", "-o", stem + ".json", "-y", "-q")
+    return name, stem
+
+
+def asked(plan):
+    """Means of the curve's knots, weighted by time."""
+    curve, end = plan["curve"], plan["duration"]
+    times = [k["time"] for k in curve] + [end]
+    parts = [max(times[i + 1], 0) - max(times[i], 0)
+             for i in range(len(curve))]
+    whole = sum(parts)
+    return [sum(k[axis] * p for k, p in zip(curve, parts)) / whole
+            for axis in ("valence", "arousal")]
+
+
+def describe(name, stem):
+    emsync("compose", stem + ".json", "-o", stem + ".mid", "-y", "-q")
+    emsync("roll", stem + ".mid", "--plan", stem + ".json", "-o",
+           stem + ".svg", "-y", "-q")
+    heard = json.loads(emsync("rate", stem + ".mid", "--json"))
+    with open(stem + ".json", encoding="utf-8") as f:
+        plan = json.load(f)
+    score = mido.MidiFile(stem + ".mid")
+    tempi = [mido.tempo2bpm(m.tempo) for m in score.tracks[0]
+             if m.type == "set_tempo"]
+    keys = []
+    for m in score.tracks[0]:
+        if m.type == "key_signature" and m.key not in keys:
+            keys.append(m.key)
+    notes = {}
+    for track in score.tracks[1:]:
+        n = sum(m.type == "note_on" and m.velocity > 0 for m in track)
+        if n:
+            notes[track.name] = n
+    total = sum(notes.values())
+    part = ", ".join(f"{k.lower()} {100 * n // total} %"
+                     for k, n in sorted(notes.items(), key=lambda x: -x[1]))
+    v, a = asked(plan)
+    print(f"| {name} | {v:+.2f} {a:+.2f} | {heard['valence']:+.2f} "
+          f"{heard['arousal']:+.2f} | {' '.join(keys)} | "
+          f"{min(tempi):.0f}-{max(tempi):.0f} | "
+          f"{total / plan['duration']:.1f} | {part} |")
+
+
+def main():
+    out, films = sys.argv[2], sys.argv[3:]
+    os.makedirs(out, exist_ok=True)
+    scores = [quadrant(out, *q, seed) for seed in (3, 4) for q in QUADRANTS]
+    scores = scores[:8 - len(films)] + [film(out, f) for f in films]
+    print("| score | asked V A | heard | key | bpm | notes/s | parts |")
+    print("|---|---|---|---|---|---|---|")
+    for name, stem in scores:
+        describe(name, stem)
+
+
+main()
