@@ -180,6 +180,7 @@ static int note_banned(const ems_guide *g, int token)
     if (ems_note_is_on(token))
         return start >= g->cursor || g->ons >= EMS_GUIDE_CROWD ||
                !(g->families >> f & 1) ||
+               (f == EMS_BASS && ems_note_pitch(token) > EMS_GUIDE_BASS) ||
                g->part[f] >= EMS_GUIDE_PART ||
                (g->phase == EMS_GUIDE_FREE && g->recent >= g->rush) ||
                (f != EMS_DRUMS &&

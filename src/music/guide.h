@@ -24,14 +24,15 @@
  * 6. new notes keep to the key that is asked for, or else, once a few have
  *    made one, to its seven pitches; at a hit most of it is forgotten, so that
  *    a scene may bring its own key;
- * 7. no <CHORD> in the last second, no <BAR> in the last half second before a
+ * 7. the bass stays below its highest pitch;
+ * 8. no <CHORD> in the last second, no <BAR> in the last half second before a
  *    hit, which brings its own. */
 #ifndef EMS_GUIDE_H
 #define EMS_GUIDE_H
 #include "music/vocab.h"
 
 enum { EMS_GUIDE_CHORD = 3, EMS_GUIDE_CROWD = 12,
-       EMS_GUIDE_PART = 5 };
+       EMS_GUIDE_PART = 5, EMS_GUIDE_BASS = 60 /* a C: its highest pitch */ };
 #define EMS_GUIDE_CHORD_SHARE 0.02
 #define EMS_GUIDE_RUSH 20.0
 #define EMS_GUIDE_LONGEST 4.0
