@@ -4,7 +4,7 @@
 typedef struct settings {
     cli_common common;
     ems_analyze_options options;
-    const char *out;
+    const char *out, *report;
 } settings;
 
 static void defaults(void *s)
@@ -33,7 +33,7 @@ static void print_experts(const ems_analysis *a)
                    e->rows, e->says);
 }
 
-static void print_people(const ems_analysis *a, const char *out)
+static void print_people(const ems_analysis *a, const settings *s)
 {
     char length[32];
     size_t cuts;
@@ -51,7 +51,9 @@ static void print_people(const ems_analysis *a, const char *out)
         printf("%s%s %.0f %%", i ? ", " : "", emotions[i], 100 * p[i]);
     putchar('\n');
     print_experts(a);
-    printf("wrote %s\n", out);
+    printf("wrote %s\n", s->out);
+    if (s->report)
+        printf("wrote %s\n", s->report);
 }
 
 static void json_experts(cli_json *j, const ems_analysis *a)
@@ -72,13 +74,14 @@ static void json_experts(cli_json *j, const ems_analysis *a)
     cli_json_close(j, ']');
 }
 
-static void print_json(const ems_analysis *a, const char *out)
+static void print_json(const ems_analysis *a, const settings *s)
 {
     cli_json j;
     size_t cuts;
     ems_analysis_cuts(a, &cuts);
     const double *p = ems_analysis_emotion(a);
-    cli_result_open(&j, out);
+    cli_result_open(&j, s->out);
+    cli_json_text(&j, "report", s->report);
     cli_json_real(&j, "duration", ems_analysis_duration(a));
     cli_json_real(&j, "fps", ems_analysis_fps(a));
     cli_json_whole(&j, "cuts", cuts);
@@ -96,15 +99,17 @@ static int run(void *data, cli_ui *ui)
     ems_error err;
     ems_analysis *a = ems_analyze(s->common.operands[0], &s->options, &ui->run,
                                   &err);
-    if (!a || ems_analysis_save(a, s->out, &err) < 0) {
+    if (!a || ems_analysis_save(a, s->out, &err) < 0 ||
+        (s->report && ems_analysis_page(a, s->common.operands[0], s->report,
+                                        &ui->run, &err) < 0)) {
         ems_analysis_free(a);
         return cli_fail(ui, &err);
     }
     cli_ui_clear(ui);
     if (s->common.json)
-        print_json(a, s->out);
+        print_json(a, s);
     else if (cli_talks(ui))
-        print_people(a, s->out);
+        print_people(a, s);
     ems_analysis_free(a);
     return CLI_DONE;
 }
@@ -116,6 +121,8 @@ static const cli_operand operands[] = {
 
 static const cli_option options[] = {
     CLI_RESULT(out, "the analysis, JSON"),
+    {CLI_ROW(CLI_OUTPUT, report, "report", "FILE",
+             "a page for people, HTML: shots, emotion and sound over time")},
     ANALYZE_OPTIONS(options),
     CLI_END,
 };

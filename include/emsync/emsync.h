@@ -132,6 +132,12 @@ EMS_API ems_analysis *ems_analyze(const char *video,
 EMS_API ems_analysis *ems_analysis_load(const char *path, ems_error *err);
 EMS_API int ems_analysis_save(const ems_analysis *a, const char *path,
                               ems_error *err);
+/* One HTML page for people: pictures of the shots, emotion, sound and cuts over
+ * time; nothing in it comes from outside. `video` is decoded once more for
+ * the pictures; NULL: none. */
+EMS_API int ems_analysis_page(const ems_analysis *a, const char *video,
+                              const char *html, const ems_run *run,
+                              ems_error *err);
 EMS_API double ems_analysis_duration(const ems_analysis *a);
 EMS_API double ems_analysis_fps(const ems_analysis *a); /* 0: no pictures */
 /* Arrays belong to the analysis; ascending in time. */

@@ -5,41 +5,41 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-/* Frames on each side that a cut is measured against, and how far it must
- * stand out of the stronger half of them: alone, if it also passes the
- * caller's scene score, or if the thumbnails jump as well. */
-enum { SIDE = 4, RING = 2 * SIDE + 1 };
-static const double RATIO = 3.0, RATIO_SCORED = 1.6, RATIO_JUMP = 1.4;
-/* Thumbnails average grain away: a jump in them stands out of noise that
- * hides it from the full pictures. Least distance; times the last step. */
-static const double JUMP = 12, JUMP_RATIO = 3;
-/* And the frame after it differs by less than this share: not a fade. */
-static const double CALM = 0.75;
-/* Spikes closer than this belong together: the shortest shot. */
+/* Frames on each side that a cut is measured against. */
+enum { SIDE = 4, CELLS = EMS_THUMB_W * EMS_THUMB_H };
+/* A cut stands out of the stronger half of them by RATIO, in the full picture
+ * or in the grid, which averages grain away; by less if it is strong; and the
+ * grid changes at all. */
+static const double RATIO = 2.6, RATIO_STRONG = 1.7, STRONG = 22, LEAST = 6;
+/* A flash: within FLASH_SECONDS the picture is again as before, but for this
+ * share of the jump; and alike (correlation), since a bright flash is far from
+ * any picture. */
+static const double FLASH_SECONDS = 0.36, FLASH = 0.45, ALIKE = 0.6;
+enum { FLASH_FRAMES = 40 };
+/* A moving camera: shifted by up to so many cells, what is left of the jump
+ * is less than this share. */
+enum { SHIFT_X = 26, SHIFT_Y = 5 };
+static const double SHIFTED = 0.45;
+/* The shortest shot, seconds. */
 static const double SHORTEST = 0.2;
-/* Seconds to wait for a thumbnail that tells a flash from a cut. */
-static const double PATIENCE = 0.6;
-/* A flash: the picture afterwards differs from the one before by less than
- * this share of the spike. The second for spikes that come in pairs. */
-static const double FLASH = 0.12, FLASH_PAIR = 0.15;
 static const double PAPER_GAP = 4.0;
 
-typedef struct shot_change { /* a spike, or several close together */
-    int active, has_before;
+typedef struct moment { /* one frame */
     double time, mafd, score;
-    double second; /* mafd of the second strongest spike */
-    double last;   /* time of the last spike */
-    ems_thumb before;
-} shot_change;
+    double jump;         /* mean absolute difference of the grids */
+    uint8_t grid[CELLS];
+} moment;
+
+enum { RING = 2 * FLASH_FRAMES + 2 };
 
 struct ems_cut_finder {
     ems_cut_policy policy;
     double threshold;
-    struct { double time, mafd, score; } ring[RING];
-    size_t frames;  /* that came */
-    shot_change pending;
-    ems_thumb_ring thumbs;
+    uint64_t frames;  /* that came */
+    uint64_t decided; /* the next to be judged */
+    moment ring[RING];
     ems_slow_cuts slow;
     ems_cut_list list;
 };
@@ -59,7 +59,7 @@ ems_cut_finder *ems_cut_finder_new(const ems_analyze_options *options,
     }
     f->policy = options->cuts;
     f->threshold = options->threshold;
-    ems_slow_cuts_begin(&f->slow);
+    f->decided = 1; /* the first frame is no cut */
     return f;
 }
 
@@ -71,161 +71,150 @@ void ems_cut_finder_free(ems_cut_finder *f)
     ems_free(f);
 }
 
-/* Mean of the stronger half of the frames around frame `at`, at least 1:
- * the weaker half may be repeats of the same picture. */
-static double surroundings(const ems_cut_finder *f, size_t at)
+static const moment *at(const ems_cut_finder *f, uint64_t frame)
 {
-    double near[2 * SIDE];
+    return &f->ring[frame % RING];
+}
+
+static double difference(const uint8_t *a, const uint8_t *b)
+{
+    int sum = 0;
+    for (int i = 0; i < CELLS; i++)
+        sum += abs(a[i] - b[i]);
+    return (double)sum / CELLS;
+}
+
+/* Means of the stronger halves of the frames around, at least 1: the weaker
+ * half may be repeats of the same picture. */
+static void surroundings(const ems_cut_finder *f, uint64_t frame,
+                         double *jump, double *mafd)
+{
+    double near[2][2 * SIDE];
     int n = 0;
-    const size_t first = at > SIDE ? at - SIDE : 1; /* frame 0 has none */
-    for (size_t i = first; i <= at + SIDE && i < f->frames; i++) {
-        if (i == at)
+    for (uint64_t i = frame > SIDE ? frame - SIDE : 1;
+         i <= frame + SIDE && i < f->frames; i++) {
+        if (i == frame)
             continue;
-        const double m = f->ring[i % RING].mafd;
-        int place = n++;
-        for (; place > 0 && near[place - 1] < m; place--)
-            near[place] = near[place - 1];
-        near[place] = m;
+        const double x[2] = {at(f, i)->jump, at(f, i)->mafd};
+        for (int k = 0; k < 2; k++) {
+            int place = n;
+            for (; place > 0 && near[k][place - 1] < x[k]; place--)
+                near[k][place] = near[k][place - 1];
+            near[k][place] = x[k];
+        }
+        n++;
     }
     const int half = (n + 1) / 2;
-    double sum = 0;
+    double sum[2] = {0};
     for (int i = 0; i < half; i++)
-        sum += near[i];
-    return half && sum > half ? sum / half : 1;
+        for (int k = 0; k < 2; k++)
+            sum[k] += near[k][i];
+    *jump = half ? fmax(sum[0] / half, 1) : 1;
+    *mafd = half ? fmax(sum[1] / half, 1) : 1;
 }
 
-static const ems_thumb *first_thumb_from(const ems_thumb_ring *ring,
-                                         double time)
+static int stands_out(const ems_cut_finder *f, uint64_t frame)
 {
-    const ems_thumb *found = NULL, *t;
-    for (size_t k = 0; (t = ems_thumb_ring_back(ring, k)) != NULL; k++) {
-        if (t->time < time)
-            break;
-        found = t;
-    }
-    return found;
-}
-
-static const ems_thumb *last_thumb_before(const ems_thumb_ring *ring,
-                                          double time)
-{
-    const ems_thumb *t;
-    for (size_t k = 0; (t = ems_thumb_ring_back(ring, k)) != NULL; k++)
-        if (t->time < time)
-            return t;
-    return NULL;
-}
-
-static int is_flash(const shot_change *c, const ems_thumb *after)
-{
-    const int pair = c->second >= 0.5 * c->mafd;
-    if (!c->has_before || !after)
-        return c->second >= 0.6 * c->mafd;
-    return ems_thumb_distance(&c->before, after) <
-           (pair ? FLASH_PAIR : FLASH) * c->mafd;
-}
-
-static int settle(ems_cut_finder *f, const ems_thumb *after, ems_error *err)
-{
-    shot_change *c = &f->pending;
-    c->active = 0;
-    if (is_flash(c, after))
-        return EMS_OK;
-    return ems_cut_list_add(&f->list, c->time, EMS_CUT,
-                            fmax(c->score, fmin(c->mafd / 100, 1)), err);
-}
-
-static int propose(ems_cut_finder *f, double time, double mafd, double score,
-                   ems_error *err)
-{
-    shot_change *c = &f->pending;
-    if (c->active && time >= c->last + SHORTEST) {
-        const ems_thumb *after = first_thumb_from(&f->thumbs, c->last);
-        if (after && after->time >= time)
-            after = NULL;
-        const int code = settle(f, after, err);
-        if (code < 0)
-            return code;
-    }
-    if (!c->active) {
-        const ems_thumb *before = last_thumb_before(&f->thumbs, time);
-        *c = (shot_change){.active = 1, .has_before = before != NULL,
-                           .time = time, .mafd = mafd, .score = score,
-                           .last = time};
-        if (before)
-            c->before = *before;
-        return EMS_OK;
-    }
-    c->second = fmax(c->second, fmin(c->mafd, mafd));
-    c->last = time;
-    if (mafd > c->mafd) {
-        c->time = time;
-        c->mafd = mafd;
-        c->score = score;
-    }
-    return EMS_OK;
-}
-
-/* Nonzero when the first thumbnail from `time` on jumps away from the one
- * before, which was much like its own predecessor. */
-static int thumbs_jump(const ems_cut_finder *f, double time)
-{
-    const ems_thumb *now = first_thumb_from(&f->thumbs, time);
-    const ems_thumb *before = last_thumb_before(&f->thumbs, time);
-    if (!now || !before || now->time > time + SHORTEST / 2)
+    const moment *m = at(f, frame);
+    double jump, mafd;
+    if (m->jump < LEAST || m->mafd < EMS_CUT_CONTENT / 2)
         return 0;
-    const ems_thumb *past = last_thumb_before(&f->thumbs, before->time - 0.1);
-    if (!past)
-        return 0;
-    const double jump = ems_thumb_distance(before, now);
-    return jump >= JUMP &&
-           jump >= JUMP_RATIO * ems_thumb_distance(past, before);
+    surroundings(f, frame, &jump, &mafd);
+    const double ratio = fmax(m->jump / jump, m->mafd / mafd);
+    return ratio >= RATIO || (ratio >= RATIO_STRONG && m->jump >= STRONG);
 }
 
-static int is_spike(const ems_cut_finder *f, size_t at)
+static double correlation(const uint8_t *a, const uint8_t *b)
 {
-    const double mafd = f->ring[at % RING].mafd;
-    if (mafd < EMS_CUT_CONTENT)
-        return 0;
-    const double level = surroundings(f, at);
-    return mafd >= RATIO * level ||
-           (mafd >= RATIO_SCORED * level &&
-            f->ring[at % RING].score > f->threshold) ||
-           (mafd >= RATIO_JUMP * level && at + 1 < f->frames &&
-            f->ring[(at + 1) % RING].mafd < CALM * mafd &&
-            thumbs_jump(f, f->ring[at % RING].time));
+    int64_t sx = 0, sy = 0, xy = 0, xx = 0, yy = 0;
+    for (int i = 0; i < CELLS; i++) {
+        sx += a[i];
+        sy += b[i];
+        xy += a[i] * b[i];
+        xx += a[i] * a[i];
+        yy += b[i] * b[i];
+    }
+    const double vx = (double)(CELLS * xx - sx * sx);
+    const double vy = (double)(CELLS * yy - sy * sy);
+    return vx > 0 && vy > 0 ? (double)(CELLS * xy - sx * sy) / sqrt(vx * vy)
+                            : 1;
 }
 
-/* Frame `at` and SIDE frames after it (or the end) are known. */
-static int decide(ems_cut_finder *f, size_t at, ems_error *err)
+static int is_same(const moment *a, const moment *b, double jump)
 {
-    const double time = f->ring[at % RING].time;
-    const double mafd = f->ring[at % RING].mafd;
-    const double score = f->ring[at % RING].score;
-    if (is_spike(f, at))
-        return propose(f, time, mafd, score, err);
-    const shot_change *c = &f->pending;
-    if (!c->active || time < c->last + SHORTEST)
+    return difference(a->grid, b->grid) < FLASH * jump &&
+           correlation(a->grid, b->grid) > ALIKE;
+}
+
+/* Is the picture after some frames again what it was before, or was it before
+ * what it is after? */
+static int is_flash(const ems_cut_finder *f, uint64_t frame)
+{
+    const moment *before = at(f, frame - 1), *now = at(f, frame);
+    for (uint64_t i = frame + 1;
+         i < f->frames && i <= frame + FLASH_FRAMES &&
+         at(f, i)->time <= now->time + FLASH_SECONDS; i++)
+        if (is_same(before, at(f, i), now->jump))
+            return 1;
+    for (uint64_t k = 2;
+         k <= frame && k <= FLASH_FRAMES &&
+         at(f, frame - k)->time >= before->time - FLASH_SECONDS; k++)
+        if (is_same(at(f, frame - k), now, now->jump))
+            return 1;
+    return 0;
+}
+
+/* Mean difference of two grids where they overlap after a shift. */
+static double shifted(const uint8_t *a, const uint8_t *b, int dx, int dy)
+{
+    const int left = dx > 0 ? dx : 0, right = EMS_THUMB_W + (dx < 0 ? dx : 0);
+    const int top = dy > 0 ? dy : 0, low = EMS_THUMB_H + (dy < 0 ? dy : 0);
+    int sum = 0;
+    for (int j = top; j < low; j++) {
+        const uint8_t *p = a + j * EMS_THUMB_W;
+        const uint8_t *q = b + (j - dy) * EMS_THUMB_W - dx;
+        for (int i = left; i < right; i++)
+            sum += abs(p[i] - q[i]);
+    }
+    return (double)sum / ((right - left) * (low - top));
+}
+
+static int is_pan(const ems_cut_finder *f, uint64_t frame)
+{
+    const moment *before = at(f, frame - 1), *now = at(f, frame);
+    for (int dy = -SHIFT_Y; dy <= SHIFT_Y; dy++)
+        for (int dx = -SHIFT_X; dx <= SHIFT_X; dx++)
+            if (shifted(now->grid, before->grid, dx, dy) <
+                SHIFTED * now->jump)
+                return 1;
+    return 0;
+}
+
+/* Judge a frame when all is known that came within FLASH_SECONDS after it. */
+static int decide(ems_cut_finder *f, uint64_t frame, ems_error *err)
+{
+    const moment *m = at(f, frame);
+    if (!stands_out(f, frame) || is_flash(f, frame) || is_pan(f, frame))
         return EMS_OK;
-    const ems_thumb *after = first_thumb_from(&f->thumbs, c->last + SHORTEST);
-    if (!after && time < c->last + PATIENCE)
-        return EMS_OK;
-    return settle(f, after, err);
+    return ems_cut_list_add(&f->list, m->time, EMS_CUT,
+                            fmax(m->score, fmin(m->mafd / 100, 1)), err);
 }
 
 static int add_auto(ems_cut_finder *f, const ems_frame *frame, ems_error *err)
 {
-    f->ring[f->frames % RING].time = frame->time;
-    f->ring[f->frames % RING].mafd = frame->mafd;
-    f->ring[f->frames % RING].score = frame->scene_score;
+    moment *m = &f->ring[f->frames % RING];
+    m->time = frame->time;
+    m->mafd = frame->mafd;
+    m->score = frame->scene_score;
+    memcpy(m->grid, frame->luma, CELLS);
+    m->jump = f->frames ? difference(at(f, f->frames - 1)->grid, m->grid) : 0;
     f->frames++;
-    if (frame->rgb)
-        ems_thumb_ring_add(&f->thumbs, frame);
-    const int code = ems_slow_cuts_add(&f->slow, frame, &f->thumbs, &f->list,
-                                       err);
-    if (code < 0 || f->frames <= SIDE + 1)
-        return code;
-    return decide(f, f->frames - 1 - SIDE, err);
+    int code = ems_slow_cuts_add(&f->slow, frame, &f->list, err);
+    while (code == EMS_OK && f->decided + SIDE < f->frames &&
+           (frame->time > at(f, f->decided)->time + FLASH_SECONDS ||
+            f->decided + FLASH_FRAMES < f->frames))
+        code = decide(f, f->decided++, err);
+    return code;
 }
 
 int ems_cut_finder_add(ems_cut_finder *f, const ems_frame *frame,
@@ -263,7 +252,7 @@ static int certainty(ems_cut_kind kind)
 
 static double reach(ems_cut_kind kind)
 {
-    return kind == EMS_DISSOLVE ? 0.75 : SHORTEST;
+    return kind == EMS_DISSOLVE ? 0.3 : SHORTEST;
 }
 
 static int is_shadowed(const ems_cut_list *l, size_t i)
@@ -287,19 +276,10 @@ static int is_shadowed(const ems_cut_list *l, size_t i)
 
 static int settle_all(ems_cut_finder *f, ems_error *err)
 {
-    const size_t from = f->frames > SIDE ? f->frames - SIDE : 1;
-    for (size_t i = from; i < f->frames; i++) {
-        const int code = decide(f, i, err);
-        if (code < 0)
-            return code;
-    }
-    if (f->pending.active) {
-        const int code =
-            settle(f, first_thumb_from(&f->thumbs, f->pending.last), err);
-        if (code < 0)
-            return code;
-    }
-    return ems_slow_cuts_end(&f->slow, &f->list, err);
+    int code = EMS_OK;
+    while (code == EMS_OK && f->decided < f->frames)
+        code = decide(f, f->decided++, err);
+    return code < 0 ? code : ems_slow_cuts_end(&f->slow, &f->list, err);
 }
 
 /* Keep what is not shadowed and leaves SHORTEST between neighbours and to

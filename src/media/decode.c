@@ -32,6 +32,7 @@ typedef struct decoding {
     ems_still_maker still;
     double next_still;
     uint8_t rgb[EMS_THUMB_H * EMS_THUMB_W * 3];
+    uint8_t luma[EMS_THUMB_H * EMS_THUMB_W];
     int64_t first;         /* time stamp of the first frame */
     double time, length;   /* of the last frame */
     double expected;       /* duration as the container tells; 0: unknown */
@@ -206,6 +207,8 @@ static int give_frame(decoding *d)
     code = ems_scene_add(&d->scene, f, &out.mafd, &out.scene_score, d->err);
     if (code < 0)
         return code;
+    ems_scene_grid(&d->scene, d->luma);
+    out.luma = d->luma;
     if (d->info->frames == 0 || out.scene_score >= thumb_score ||
         d->previous_score >= thumb_score ||
         d->time >= d->thumb + d->sink->thumb_seconds) {

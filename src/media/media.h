@@ -22,6 +22,8 @@ typedef struct ems_frame {
     double time;        /* seconds from the first frame */
     double scene_score; /* docs/MODEL.md 1; 0 for the first frame */
     double mafd;        /* mean absolute luma difference, 0..255 */
+    const uint8_t *luma; /* EMS_THUMB_H rows of EMS_THUMB_W cells, 0 black to
+                            255 white; every frame */
     const uint8_t *rgb; /* EMS_THUMB_H rows of EMS_THUMB_W RGB pixels (area
                            averaged), or NULL: only some frames carry one */
 } ems_frame;

@@ -112,6 +112,79 @@ static double difference(const AVFrame *a, const AVFrame *b)
     return (double)sad / (double)count / (double)(1u << (depth - 8));
 }
 
+/* Sum of n bytes. */
+static unsigned row_sum8(const uint8_t *p, size_t n)
+{
+    unsigned sum = 0;
+    size_t i = 0;
+#ifdef __SSE2__
+    for (; i + 16 <= n; i += 16) {
+        const __m128i x = _mm_sad_epu8(_mm_loadu_si128((const void *)(p + i)),
+                                       _mm_setzero_si128());
+        sum += (unsigned)_mm_cvtsi128_si32(x) +
+               (unsigned)_mm_extract_epi16(x, 4);
+    }
+#endif
+    for (; i < n; i++)
+        sum += p[i];
+    return sum;
+}
+
+static unsigned row_sum16(const uint8_t *p, size_t n)
+{
+    const uint16_t *x = (const void *)p;
+    unsigned sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += x[i];
+    return sum / 4; /* of 10 bits */
+}
+
+/* One cell: at most ROWS of its rows, at most 64 samples of each. */
+static int cell_mean(const AVFrame *f, int wide, size_t from, size_t n,
+                     int top, int rows)
+{
+    enum { ROWS = 4, MOST = 64 };
+    const int taken = rows < ROWS ? rows : ROWS;
+    const size_t used = n < MOST ? n : MOST;
+    from += (n - used) / 2;
+    unsigned sum = 0;
+    for (int r = 0; r < taken; r++) {
+        const int y = top + (2 * r + 1) * rows / (2 * taken);
+        const uint8_t *row = f->data[0] + (ptrdiff_t)y * f->linesize[0];
+        sum += wide ? row_sum16(row + 2 * from, used)
+                    : row_sum8(row + from, used);
+    }
+    const unsigned count = (unsigned)used * (unsigned)taken;
+    return (int)((sum + count / 2) / count);
+}
+
+void ems_scene_grid(const ems_scene *s, uint8_t *grid)
+{
+    const AVFrame *f = s->previous;
+    const AVPixFmtDescriptor *d = av_pix_fmt_desc_get(f->format);
+    const int wide = d->comp[0].depth > 8;
+    const size_t n = (size_t)av_image_get_linesize(f->format, f->width, 0) /
+                     (wide ? 2 : 1);
+    const int full = f->color_range == AVCOL_RANGE_JPEG ||
+                     d->flags & AV_PIX_FMT_FLAG_RGB ||
+                     f->format == AV_PIX_FMT_YUVJ420P ||
+                     f->format == AV_PIX_FMT_YUVJ422P;
+    for (int j = 0; j < EMS_THUMB_H; j++) {
+        const int top = j * f->height / EMS_THUMB_H;
+        const int rows = (j + 1) * f->height / EMS_THUMB_H - top;
+        for (int i = 0; i < EMS_THUMB_W; i++) {
+            const size_t from = (size_t)i * n / EMS_THUMB_W;
+            const size_t to = ((size_t)i + 1) * n / EMS_THUMB_W;
+            int y = cell_mean(f, wide, from < n ? from : n - 1,
+                              to > from ? to - from : 1, top,
+                              rows > 0 ? rows : 1);
+            if (!full)
+                y = (y - 16) * 255 / 219;
+            *grid++ = (uint8_t)(y < 0 ? 0 : y > 255 ? 255 : y);
+        }
+    }
+}
+
 int ems_scene_add(ems_scene *s, const AVFrame *frame, double *mafd,
                   double *score, ems_error *err)
 {

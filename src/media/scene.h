@@ -3,6 +3,7 @@
 #ifndef EMS_SCENE_H
 #define EMS_SCENE_H
 #include "base/error.h"
+#include "media/media.h"
 
 #include <libavutil/frame.h>
 
@@ -20,5 +21,9 @@ typedef struct ems_scene {
  * would. A change of size or format starts anew with 0. */
 int ems_scene_add(ems_scene *s, const AVFrame *frame, double *mafd,
                   double *score, ems_error *err);
+/* The newest frame in EMS_THUMB_H rows of EMS_THUMB_W cells: mean brightness on
+ * 0..255 of up to four rows of pixels of each cell. Costs a hundredth of
+ * decoding. */
+void ems_scene_grid(const ems_scene *s, uint8_t *grid);
 void ems_scene_clear(ems_scene *s);
 #endif

@@ -19,7 +19,7 @@ typedef struct stage { /* frames in, cuts out */
 
 static stage begin(ems_cut_policy policy)
 {
-    const ems_analyze_options o = {policy, 0.27};
+    const ems_analyze_options o = {.cuts = policy, .threshold = 0.27};
     stage s = {.f = ems_cut_finder_new(&o, NULL), .rng = ems_rng_seed(1, 2)};
     assert_non_null(s.f);
     return s;
@@ -36,7 +36,7 @@ static double scene(int n, int i)
 
 static void show(stage *s, const double *luma)
 {
-    uint8_t rgb[3 * PIXELS];
+    uint8_t grid[PIXELS];
     double sum = 0;
     for (int i = 0; i < PIXELS; i++) {
         /* grain: a frame is never quite like the one before */
@@ -45,14 +45,14 @@ static void show(stage *s, const double *luma)
                               255);
         sum += fabs(y - s->last[i]);
         s->last[i] = y;
-        rgb[3 * i] = rgb[3 * i + 1] = rgb[3 * i + 2] = (uint8_t)y;
+        grid[i] = (uint8_t)y;
     }
     const double mafd = s->frame ? sum / PIXELS : 0;
     const double score = fmin(fmin(mafd, fabs(mafd - s->mafd)) / 100, 1);
     const ems_frame frame = {
         .time = (double)s->frame / FPS, .mafd = mafd,
         .scene_score = s->frame ? score : 0,
-        .rgb = s->frame % 5 == 0 ? rgb : NULL,
+        .luma = grid,
     };
     s->mafd = mafd;
     s->frame++;
@@ -198,7 +198,7 @@ static void paper_thins_to_four_seconds(void **state)
     };
     static const double KEPT[] = {2.127, 8.175, 12.638, 18.602, 29.571,
                                   35.369, 42.709, 47.214, 55.347};
-    const ems_analyze_options o = {EMS_CUTS_PAPER, 0.27};
+    const ems_analyze_options o = {.cuts = EMS_CUTS_PAPER, .threshold = 0.27};
     ems_cut_finder *f = ems_cut_finder_new(&o, NULL);
     for (size_t i = 0; i < sizeof ALL / sizeof *ALL; i++) {
         const ems_frame weak = {.time = ALL[i] - 1, .scene_score = 0.27};
@@ -219,7 +219,7 @@ static void bad_threshold_is_refused(void **state)
 {
     (void)state;
     ems_error err;
-    const ems_analyze_options o = {EMS_CUTS_AUTO, NAN};
+    const ems_analyze_options o = {.cuts = EMS_CUTS_AUTO, .threshold = NAN};
     assert_null(ems_cut_finder_new(&o, &err));
     assert_int_equal(err.code, EMS_EINVAL);
 }

@@ -42,7 +42,7 @@ static void reference_cuts_are_found(void **state)
     ems_analysis_free(a);
     a = analyse("cuts/fades.mp4", EMS_CUTS_AUTO);
     assert_true(has_cut(a, 79, EMS_FADE_OUT) && has_cut(a, 86, EMS_FADE_IN));
-    assert_true(has_cut(a, 164, EMS_FADE_OUT));
+    assert_true(has_cut(a, 161, EMS_FADE_OUT));
     assert_true(has_cut(a, 170, EMS_FADE_IN));
     ems_analysis_free(a);
 }
