@@ -66,6 +66,31 @@ static void check_soundfont(patient *p)
         say(p, 0, "SoundFont: %s", err.text);
 }
 
+typedef struct expert_count { int usable, broken; } expert_count;
+
+static void count_expert(void *user, const ems_expert_info *info)
+{
+    expert_count *n = user;
+    *(info->why ? &n->broken : &n->usable) += 1;
+}
+
+/* None is needed: only broken ones are a fault. */
+static void check_experts(patient *p)
+{
+    ems_error err;
+    expert_count n = {0, 0};
+    if (ems_experts_each(0, count_expert, &n, &err) < 0)
+        say(p, 0, "experts: %s", err.text);
+    else if (n.broken)
+        say(p, 0, "experts: %d of %d cannot be used; \"emsync experts check\""
+            " says why", n.broken, n.broken + n.usable);
+    else if (n.usable)
+        say(p, 1, "experts: %d installed", n.usable);
+    else
+        say(p, 1, "experts: none installed, \"make experts\" gets them;"
+            " films are analysed without");
+}
+
 int ems_doctor(void (*each)(void *user, int ok, const char *text), void *user)
 {
     patient p = {each, user, 0};
@@ -73,5 +98,6 @@ int ems_doctor(void (*each)(void *user, int ok, const char *text), void *user)
     check_processor(&p);
     check_model(&p);
     check_soundfont(&p);
+    check_experts(&p);
     return p.wrong;
 }
