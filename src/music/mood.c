@@ -13,7 +13,7 @@ static const double BASS_ROOT = 1.5, BASS_STRANGE = -1.5;
 static const double MISSED = 4, RETURN = 2.5; /* seconds; logarithm */
 /* Logarithm of the prior at arousal -0.7 and 0.7. */
 static const double PARTS[EMS_FAMILIES][2] = {
-    [EMS_DRUMS] = {-3, 0.8}, [EMS_BASS] = {-1, 0.7}, [EMS_GUITAR] = {-1, 0.5},
+    [EMS_DRUMS] = {-3, 1.6}, [EMS_BASS] = {-1, 0.7}, [EMS_GUITAR] = {-1, 0.5},
     [EMS_PIANO] = {0.3, 0}, [EMS_STRINGS] = {0.5, 0}};
 static const double RELUCTANCE = 0.1; /* of valence, to change the mode */
 
