@@ -11,10 +11,13 @@ enum {
     TEMPI = 25,
     TEMPO_POINTS = 20000, /* so many choose the tempo for all */
 };
-static const double MIDDLE_TEMPO = 100, TEMPO_SPAN = 40, FREEDOM = 0.15;
+static const double MIDDLE_TEMPO = 100, TEMPO_SPAN = 40;
+static const double SLOWER = 0.85, FASTER = 1.3; /* than wanted, at most */
 static const double SWAY = 0.10;   /* faster at arousal 1 above the mean */
-static const double JERK = 30;     /* of a change between neighbours, squared
-                                      logarithm */
+static const double JERK = 35;     /* of a change between neighbours, squared
+                                      logarithm; */
+static const double STUMBLE = 50, SLIGHT = 0.1;  /* and what of it is above
+                                      10 % */
 static const double PULL = 2;      /* a beat, of a tempo off the wanted one */
 static const double LOYALTY = 0.1; /* a beat, of the film's tempo off the same */
 static const double SLACK = 1e-9;  /* seconds: rounding is no nearness */
@@ -43,8 +46,7 @@ ems_tempo ems_tempo_of(const ems_plan *plan)
     if (plan->tempo.wanted > 0)
         return plan->tempo;
     const double wanted = MIDDLE_TEMPO + TEMPO_SPAN * ems_plan_mean_arousal(plan);
-    return (ems_tempo){wanted, wanted * (1 - FREEDOM),
-                       wanted * (1 + FREEDOM)};
+    return (ems_tempo){wanted, wanted * SLOWER, wanted * FASTER};
 }
 
 double ems_tempo_sway(const ems_plan *plan, double mean, double time)
@@ -89,8 +91,10 @@ static void arrive(const search *s, size_t j, state *way)
     const node *n = &s->nodes[j];
     double best = INFINITY;
     for (size_t k = n->first; k < n->first + n->count; k++) {
-        const double jump = j ? way->log_tempo - s->states[k].log_tempo : 0;
-        const double cost = s->states[k].cost + JERK * jump * jump;
+        const double jump =
+            j ? fabs(way->log_tempo - s->states[k].log_tempo) : 0;
+        const double cost = s->states[k].cost + JERK * jump * jump +
+                            STUMBLE * fmax(0, jump - SLIGHT);
         if (cost < best) {
             best = cost;
             way->before = k;

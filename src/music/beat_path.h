@@ -6,7 +6,7 @@
 #include "music/plan.h"
 
 typedef struct ems_beat_point {
-    double time, gain; /* what meeting it is worth; a tempo change of 18 %
+    double time, gain; /* what meeting it is worth; a tempo change of 12 %
                           costs 1 */
     int must;          /* nonzero: it is met whatever it costs */
 } ems_beat_point;

@@ -72,8 +72,8 @@ size_t ems_thin(double *kept, const double *times, size_t count, double gap);
 /* The curve at `time`: linear between knots, flat outside. */
 void ems_curve_at(const ems_knot *curve, size_t count, double time,
                   double *valence, double *arousal);
-/* The tempo that suits a film: 100 + 40 times its mean arousal, and 15 % to
- * either side; or what the plan says. */
+/* The tempo that suits a film: 100 + 40 times its mean arousal, at least
+ * 15 % less and at most 30 % more; or what the plan says. */
 ems_tempo ems_tempo_of(const ems_plan *plan);
 /* Seconds between hits in exact mode: one and a half beats, 0.8 to 1. */
 double ems_plan_gap(const ems_plan *p);

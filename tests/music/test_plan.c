@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "music/metre.h"
 #include "music/plan.h"
 
 #include <math.h>
@@ -67,24 +68,40 @@ static void exact_takes_what_is_worth_most(void **state)
     (void)state;
     const ems_cut cuts[] = {
         {0.2, EMS_CUT, 1},         /* too early */
-        {2.2, EMS_CUT, 0.1},       /* loses to 2.6 */
-        {2.6, EMS_CUT, 0.9},
-        {5.0, EMS_DISSOLVE, 1},    /* loses to a hard cut */
-        {5.6, EMS_CUT, 0.9},
-        {8.0, EMS_FADE_OUT, 0.9},  /* nothing better near */
-        {9.6, EMS_CUT, 1},         /* too late */
+        {1.9, EMS_CUT, 0.1},       /* loses to 2.25 */
+        {2.25, EMS_CUT, 0.9},
+        {4.7, EMS_DISSOLVE, 1},    /* loses to a hard cut */
+        {5.25, EMS_CUT, 0.9},
+        {8.25, EMS_FADE_OUT, 0.9}, /* nothing better near */
+        {10.2, EMS_CUT, 1},        /* too late */
     };
-    const double want[] = {2.6, 5.6, 8.0};
-    ems_plan *p = plan(cuts, 7, 10, NULL);
+    const double want[] = {2.25, 5.25, 8.25}; /* three, seven, eleven beats */
+    ems_plan *p = plan(cuts, 7, 10.5, NULL);
     expect_hits(p, want, 3);
     assert_int_equal(p->cut_count, 7); /* all of them, as markers */
     ems_plan_free(p);
     ems_plan_options o = ems_plan_defaults();
     o.min_gap = 4;
-    p = plan(cuts, 7, 10, &o);
+    p = plan(cuts, 7, 10.5, &o);
     for (size_t i = 1; i < p->hit_count; i++)
         assert_true(p->hits[i] - p->hits[i - 1] >= 4);
     ems_plan_free(p);
+}
+
+/* Of tempo, from bar to bar. */
+static double largest_change(const ems_plan *p)
+{
+    ems_metre m;
+    double most = 0;
+    assert_int_equal(ems_metre_plan(&m, p, p->hits, p->hit_count, NULL), 0);
+    for (size_t i = 1; i < m.count; i++) {
+        const double end = i + 1 < m.count ? m.line[i + 1] : p->duration;
+        const double a = (m.line[i] - m.line[i - 1]) / m.beats[i - 1];
+        const double b = (end - m.line[i]) / m.beats[i];
+        most = fmax(most, a > b ? a / b - 1 : b / a - 1);
+    }
+    ems_metre_clear(&m);
+    return most;
 }
 
 /* Random montages of 15 and 40 cuts a minute: most cuts at least a second from
@@ -114,6 +131,7 @@ static void most_cuts_are_met(void **state)
                 }
             for (size_t i = 1; i < p->hit_count; i++)
                 assert_true(p->hits[i] - p->hits[i - 1] >= 0.8);
+            assert_true(largest_change(p) < 0.15);
             ems_plan_free(p);
         }
         assert_true((double)taken / (double)fair > 0.8);
