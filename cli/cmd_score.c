@@ -79,9 +79,11 @@ static void print_people(const settings *s, const ems_report *r)
 {
     char length[32];
     print_hits(r);
-    printf("music  %s, %zu notes, %zu bars, %.1f LUFS, seed %llu\n",
+    printf("music  %s, %zu notes, %zu bars, %.1f LUFS, %.1f dBTP, seed %llu\n",
            cli_time(r->duration, length, sizeof length), r->notes, r->bars,
-           r->lufs, (unsigned long long)s->options.plan.seed);
+           r->sound.lufs, r->sound.true_peak,
+           (unsigned long long)s->options.plan.seed);
+    cli_print_speech(&r->speech);
     print_novelty(&r->novelty);
     printf("time   analyze %.1f s, plan %.1f s, compose %.1f s, render %.1f"
            " s, mux %.1f s: %.1f s in all\n", r->analyze, r->plan, r->compose,
@@ -135,7 +137,9 @@ static void print_json(const settings *s, const ems_report *r)
     cli_json_whole(&j, "peak_rss", r->peak_rss);
     cli_json_whole(&j, "notes", r->notes);
     cli_json_whole(&j, "bars", r->bars);
-    cli_json_real(&j, "lufs", r->lufs);
+    cli_json_real(&j, "lufs", r->sound.lufs);
+    cli_json_real(&j, "true_peak", r->sound.true_peak);
+    cli_json_speech(&j, &r->speech);
     cli_json_real(&j, "shared_bars", r->novelty.bars);
     cli_result_close(&j);
 }

@@ -3,6 +3,7 @@
 const cli_command *const cli_commands[] = {
     &cli_score,         &cli_analyze,       &cli_plan,          &cli_cuts,
     &cli_compose,       &cli_roll,          &cli_render,        &cli_mux,
+    &cli_bank,
     &cli_rate,          &cli_train_critic,  &cli_evaluate_critic,
     &cli_model_info,    &cli_model_check,   &cli_model_import,
     &cli_model_convert, &cli_model_index,   &cli_model_novelty,
@@ -23,8 +24,29 @@ const char *const cli_precision_words[] = {"f32", "bf16", "int8", NULL};
 const char *const cli_velocity_words[] = {"shaped", "paper", NULL};
 const char *const cli_keep_names[] = {"analysis.json", "plan.json",
                                       "score.mid", "mix.wav", NULL};
+const char *const cli_sample_words[] = {"24", "16", "float", NULL};
 const char *const cli_stem_names[] = {"bass.wav", "drums.wav", "guitar.wav",
                                       "piano.wav", "strings.wav", NULL};
+
+void cli_print_speech(const ems_speech_ratio *s)
+{
+    if (s->seconds > 0)
+        printf("speech %.1f s, %.1f LU above the music (%.1f without ducking"
+               " by %.1f dB)\n", s->seconds, s->after, s->before, s->duck);
+}
+
+void cli_json_speech(cli_json *j, const ems_speech_ratio *s)
+{
+    if (!(s->seconds > 0))
+        return;
+    cli_json_open(j, "speech", '{');
+    cli_json_real(j, "seconds", s->seconds);
+    cli_json_real(j, "lufs", s->speech);
+    cli_json_real(j, "above_music", s->after);
+    cli_json_real(j, "above_music_unducked", s->before);
+    cli_json_real(j, "ducked", s->duck);
+    cli_json_close(j, '}');
+}
 
 void cli_result_open(cli_json *j, const char *path)
 {

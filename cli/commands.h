@@ -11,6 +11,7 @@ extern const char *const cli_sync_words[];      /* ems_sync */
 extern const char *const cli_audio_words[];     /* ems_audio_mode */
 extern const char *const cli_precision_words[]; /* ems_precision */
 extern const char *const cli_velocity_words[];  /* ems_velocity */
+extern const char *const cli_sample_words[];    /* ems_sample_type */
 extern const char *const cli_keep_names[];      /* files of --keep */
 extern const char *const cli_stem_names[];      /* files of --stems */
 
@@ -86,9 +87,26 @@ extern const char *const cli_stem_names[];      /* files of --stems */
     {CLI_ROW(CLI_INPUT, f.soundfont, "soundfont", "FILE",                  \
              "SF2 or SF3 bank of instruments"), .unset = "FluidR3 GM"},       \
     {CLI_ROW(CLI_FOLDER, f.stems, "stems", "DIR",                          \
-             "write one WAV per instrument there"), .words = cli_stem_names}, \
+             "write one WAV per instrument there: 32-bit float, before the"   \
+             " master; they add up to the mix of --raw"),                     \
+     .words = cli_stem_names},                                                \
     CLI_NUMBER(f.lufs, -70, 0, "lufs", "N",                                \
-               "loudness of the music"),                                      \
+               "loudness of the music: LUFS by EBU R128, -14, -16, -23"),     \
+    {CLI_ROW(CLI_TEXT, f.mixer, "mixer", "TEXT",                           \
+             "changes to the balance, as in \"piano level=-3 pan=0.2; drums"  \
+             " room=0\"; also low and high, the equaliser, in dB")},          \
+    CLI_WORDS(f.sample, cli_sample_words, "sample", "TYPE",                \
+              "of the samples of WAV and FLAC: 16 and 24 bits with dither,"   \
+              " or float"),                                                   \
+    CLI_SWITCH(f.raw, 1, "raw",                                            \
+               "the sum of the stems and nothing more: no compressor,"        \
+               " loudness, limiter"),                                         \
+    CLI_NUMBER(f.humanize, 0, 50, "humanize", "MS",                        \
+               "onsets vary by so many milliseconds, those at cuts never"),   \
+    {CLI_ROW(CLI_REAL, f.origin, "origin", "S",                            \
+             "seconds after midnight at which the film begins, for the"       \
+             " timecode of broadcast WAV; 3600 is 01:00:00:00"),              \
+     .max = 86399},                                                           \
     {CLI_ROW(CLI_REAL, f.fade, "fade", "S", "fade-out in seconds"),        \
      .max = 60, .unset = "3, none if the piece is short"}
 
@@ -98,7 +116,11 @@ extern const char *const cli_stem_names[];      /* files of --stems */
               "replace the original sound, mix the music into it, or add the" \
               " music as a track of its own"),                                \
     CLI_NUMBER(f.music_db, -60, 20, "music-db", "N",                       \
-               "gain of the music in a mix, in decibels")
+               "gain of the music in a mix, in decibels"),                    \
+    CLI_NUMBER(f.duck_db, 0, 60, "duck", "DB",                             \
+               "how much softer the music is in a mix while people speak"),   \
+    CLI_SWITCH(f.accessible, 1, "accessible",                              \
+               "as soft as it takes for speech to lie 20 LU above the music")
 
 #define SHAPE_OPTIONS(f)                                                   \
     CLI_TITLE("Model"),                                                       \
@@ -110,12 +132,16 @@ extern const char *const cli_stem_names[];      /* files of --stems */
 
 #define CLI_END {.name = NULL}
 
+/* How far speech lies above the music; nothing where nobody speaks. */
+void cli_print_speech(const ems_speech_ratio *s);
+void cli_json_speech(cli_json *j, const ems_speech_ratio *s);
+
 /* {"file": path, ...: a result with where it was written; close the brace. */
 void cli_result_open(cli_json *j, const char *path);
 void cli_result_close(cli_json *j);
 
 extern const cli_command cli_score, cli_analyze, cli_plan, cli_cuts, cli_compose,
-    cli_render, cli_mux, cli_model_info, cli_model_check, cli_model_import,
+    cli_render, cli_bank, cli_mux, cli_model_info, cli_model_check, cli_model_import,
     cli_evaluate_music, cli_evaluate_sync, cli_roll, cli_model_convert,
     cli_model_index, cli_model_novelty,
     cli_dataset_build, cli_train_music, cli_bench_compose, cli_bench_train,

@@ -95,6 +95,19 @@ static json_t *novelty_json(const ems_passage *p)
                      ems_json_real(p->end, 3), "source", p->source);
 }
 
+/* Null where nothing was mixed, or nobody speaks. */
+static json_t *speech_json(const ems_speech_ratio *s)
+{
+    if (!(s->seconds > 0))
+        return json_null();
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "seconds",
+                     ems_json_real(s->seconds, 3), "lufs",
+                     ems_json_real(s->speech, 2), "above_music",
+                     ems_json_real(s->after, 2), "above_music_unducked",
+                     ems_json_real(s->before, 2), "ducked",
+                     ems_json_real(s->duck, 2));
+}
+
 int ems_report_save(const ems_report *r, const char *path, ems_error *err)
 {
     json_t *seconds = json_pack(
@@ -104,12 +117,15 @@ int ems_report_save(const ems_report *r, const char *path, ems_error *err)
         ems_json_real(r->render, 4), "mux", ems_json_real(r->mux, 4), "total",
         ems_json_real(r->total, 4));
     json_t *root = json_pack(
-        "{s:s, s:i, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o}",
+        "{s:s, s:i, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o,"
+        " s:o}",
         "format", "emsync-report", "version", 1, "emsync", EMS_VERSION, "duration",
         ems_json_real(r->duration, 6), "fps", ems_json_real(r->fps, 6), "hits",
         hits_json(r), "seconds", seconds, "peak_rss", (json_int_t)r->peak_rss,
         "notes", (json_int_t)r->notes, "bars", (json_int_t)r->bars, "lufs",
-        ems_json_real(r->lufs, 2), "novelty", novelty_json(&r->novelty));
+        ems_json_real(r->sound.lufs, 2), "true_peak",
+        ems_json_real(r->sound.true_peak, 2), "speech",
+        speech_json(&r->speech), "novelty", novelty_json(&r->novelty));
     if (!root)
         return ems_out_of_memory(err);
     const int code = ems_json_save(root, path, err);

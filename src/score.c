@@ -126,14 +126,17 @@ static int sound(job *j, double *mark)
     ems_render_options render = j->options->render;
     if (!render.stems)
         render.stems = j->stems;
-    ems_loudness loudness = {0};
-    int code = ems_render_measured(j->piece, j->mix, &render, j->run,
-                                   &loudness, j->err);
+    render.seed = j->options->plan.seed;
+    int code = ems_render(j->piece, j->mix, &render, &j->report->sound,
+                          j->run, j->err);
     if (code < 0)
         return code;
-    j->report->lufs = loudness.lufs;
     j->report->render = lap(mark);
-    code = ems_mux(j->video, j->mix, j->out, &j->options->mux, j->run, j->err);
+    ems_mux_options mux = j->options->mux;
+    if (!mux.speech)
+        mux.speech = ems_analysis_speech(j->analysis, &mux.speech_count);
+    code = ems_mux(j->video, j->mix, j->out, &mux, &j->report->speech, j->run,
+                   j->err);
     j->report->mux = lap(mark);
     return code;
 }

@@ -296,19 +296,56 @@ EMS_API void ems_piece_free(ems_piece *p);
 
 /* ---- 4. render: the music as sound -------------------------------------- */
 
+typedef enum ems_sample_type { EMS_PCM24, EMS_PCM16, EMS_FLOAT32 } ems_sample_type;
+
 typedef struct ems_render_options {
     const char *soundfont; /* SF2 or SF3; NULL: FluidR3 GM where the system
                               keeps it */
-    const char *stems;     /* folder for one WAV per instrument; NULL: none */
+    const char *stems;     /* folder for one WAV per instrument: 32-bit float,
+                              before the master; NULL: none */
     double lufs;           /* integrated loudness; default -14 */
-    double fade;           /* seconds at the end; < 0: 3 s or none if short */
+    double fade;           /* seconds at the end; < 0: 3 s, none if short,
+                              after the last chord where there is an ending */
+    const char *mixer;     /* "piano level=-3 pan=0.2; drums room=0": changes
+                              to the house balance (docs/SOUND.md), or NULL */
+    ems_sample_type sample;     /* of WAV and FLAC (where float becomes 24 bits) */
+    int raw;               /* nonzero: the sum of the stems and nothing more:
+                              no compressor, loudness, limiter */
+    double humanize;       /* onsets vary by so many ms; 0: not at all; notes
+                              at cuts and hits never do; default 3 */
+    uint64_t seed;         /* of that */
+    double origin;         /* seconds after midnight at which the film begins:
+                              timecode of broadcast WAV; default 0 */
 } ems_render_options;
 
+typedef struct ems_loudness {
+    double lufs;       /* integrated, EBU R128; -70 for silence */
+    double true_peak;  /* dBTP; -144 for silence */
+    double limited;    /* the most the limiter took away, dB >= 0 */
+    double compressed; /* and the compressor of the mix before it */
+} ems_loudness;
+
 EMS_API ems_render_options ems_render_defaults(void);
-/* Write `wav`: 48 kHz stereo, exactly as long as the piece. */
-EMS_API int ems_render(const ems_piece *piece, const char *wav,
-                       const ems_render_options *options, const ems_run *run,
+/* Write `out`: 48 kHz stereo, exactly as long as the piece; WAV, FLAC or Opus
+ * by the suffix (.wav, .flac, .opus, .ogg). `measured` (may be NULL): loudness
+ * and true peak of the file, read again after it was written. */
+EMS_API int ems_render(const ems_piece *piece, const char *out,
+                       const ems_render_options *options,
+                       ems_loudness *measured, const ems_run *run,
                        ems_error *err);
+
+typedef struct ems_bank_voice { /* what a SoundFont has for a family */
+    ems_family family;
+    int program;       /* of General MIDI; drums: the kit */
+    double lufs;       /* of eight notes at velocity 80; NaN: a problem */
+    double correction; /* dB that give it its place in the balance */
+    char problem[256]; /* a sentence; "": none */
+} ems_bank_voice;
+
+/* How loud a SoundFont (NULL: the system's) is, and what a render adds so that
+ * another bank changes neither balance nor loudness. */
+EMS_API int ems_bank_survey(const char *soundfont,
+                            ems_bank_voice out[EMS_FAMILIES], ems_error *err);
 
 /* ---- 5. mux: the sound into the video ----------------------------------- */
 
@@ -322,13 +359,28 @@ typedef struct ems_mux_options {
     ems_audio_mode audio; /* default mix: the original sound is kept */
     double music_db;      /* gain of the music in a mix; default -6 */
     const char *comment;  /* for the container's metadata; NULL: none */
+    const ems_stretch *speech; /* where people speak: ems_analysis_speech */
+    size_t speech_count;
+    double duck_db;       /* by which a mix lowers the music there; 11 */
+    int accessible;       /* nonzero: by as much as it takes for speech to lie
+                             20 LU above the music */
 } ems_mux_options;
 
+typedef struct ems_speech_ratio {
+    double seconds;       /* of speech; 0: none, and nothing else is known */
+    double speech;        /* loudness of the original sound there, LUFS */
+    double before, after; /* LU by which it lies above the music there, without
+                             ducking and with it; NaN: unknown */
+    double duck;          /* dB by which the music was lowered */
+} ems_speech_ratio;
+
 EMS_API ems_mux_options ems_mux_defaults(void);
-/* The video stream is copied; other streams, chapters and metadata stay. */
+/* The video stream is copied; other streams, chapters and metadata stay. In a
+ * mix the original sound keeps its level, save where the sum would exceed -1
+ * dBTP; the music steps back where there is speech. `speech` may be NULL. */
 EMS_API int ems_mux(const char *video, const char *wav, const char *out,
-                    const ems_mux_options *options, const ems_run *run,
-                    ems_error *err);
+                    const ems_mux_options *options, ems_speech_ratio *speech,
+                    const ems_run *run, ems_error *err);
 
 /* A passage that a piece shares with the training music. */
 typedef struct ems_passage {
@@ -365,7 +417,8 @@ typedef struct ems_report {
     double analyze, plan, compose, render, mux, total; /* seconds of work */
     size_t peak_rss;      /* bytes, of the process so far */
     size_t notes, bars;
-    double lufs;          /* of the music, measured after mixing */
+    ems_loudness sound;   /* of the music's file, read again */
+    ems_speech_ratio speech; /* in the film, if the music was mixed into it */
     ems_passage novelty;  /* the longest shared with the training music; its
                              bars are NaN where no index is installed */
 } ems_report;

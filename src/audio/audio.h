@@ -11,16 +11,11 @@
 
 enum { EMS_RATE = 48000, EMS_CHANNELS = 2 };
 
-typedef struct ems_loudness {
-    double lufs;      /* integrated, EBU R128; -70 for silence */
-    double true_peak; /* dBTP; -144 for silence */
-    double limited;   /* the most the limiter took away, dB >= 0 */
-} ems_loudness;
-
-/* As ems_render; `out` (may be NULL) tells what was written. */
-int ems_render_measured(const ems_piece *piece, const char *wav,
-                        const ems_render_options *options, const ems_run *run,
-                        ems_loudness *out, ems_error *err);
+/* As ems_render, to a WAV file whatever its name; `out` (may be NULL) tells
+ * what its samples were measured to be before they were written. */
+int ems_render_wav(const ems_piece *piece, const char *wav,
+                   const ems_render_options *options, const ems_run *run,
+                   ems_loudness *out, ems_error *err);
 
 /* The SoundFont a render would use: `wanted`, else $EMSYNC_SOUNDFONT, else the
  * first of the usual places that exists. NULL: none, and a sentence that names

@@ -1,141 +1,255 @@
-#include "audio/master.h"
-
-#include "audio/audio.h"
+#include "audio/loudness.h"
+#include "audio/mix.h"
+#include "base/mem.h"
+#include "base/run.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Time constant of the release: 120 ms. */
-#define RELEASE (1.0 / (0.120 * EMS_RATE))
+enum { TRIES = 8 };
+#define PEAK_LIMIT (-1.0) /* dBTP */
+#define SAFETY 0.10       /* dB: what two true-peak filters may differ by */
+#define CLOSE 0.05        /* LU: good enough to stop searching */
+#define MOST_LIMITING 12.0 /* dB: beyond this a limiter is heard */
 
-#define UNIT 1099511627776.0 /* 2^40 */
+/* ---- One pass through the mix ------------------------------------------- */
 
-/* Hann-windowed sinc, 16 taps a phase: the kind of interpolation ITU-R
- * BS.1770-4 annex 2 asks for, at four times the rate. */
-static void make_filters(ems_limiter *l)
+typedef struct pass {
+    ems_mix *mix;
+    int limiting;     /* zero: gain alone */
+    ems_limiter limiter;
+    ems_meter *meter;
+    ems_peak_meter peaks;
+    float *input;     /* [EMS_TAPS + EMS_CHUNK + EMS_MARGIN][2] */
+    float *need;      /* [EMS_CHUNK + EMS_AHEAD + 1] */
+    float *factor;    /* [EMS_CHUNK] */
+    float *sound[2];  /* [EMS_CHUNK][2]: limited; one made, one measured */
+    uint64_t at;      /* of the chunk being made */
+    size_t size;
+    size_t measured;  /* frames in the other buffer */
+    int turn, writing;
+    ems_error errors[2];
+} pass;
+
+/* The mix from EMS_TAPS before `at` to EMS_MARGIN after the chunk; what lies
+ * outside the film is silence. */
+static int read_window(pass *p, ems_error *err)
 {
-    const double pi = 3.14159265358979323846;
-    l->spread = 1;
-    for (int phase = 0; phase < 3; phase++) {
-        double sum = 0, spread = 0;
-        for (int k = 0; k < 2 * EMS_TAPS; k++) {
-            const double t = k - (EMS_TAPS - 1) - 0.25 * (phase + 1);
-            const double window = 0.5 + 0.5 * cos(pi * t / EMS_TAPS);
-            l->fir[phase][k] = sin(pi * t) / (pi * t) * window;
-            sum += l->fir[phase][k];
-        }
-        for (int k = 0; k < 2 * EMS_TAPS; k++) {
-            l->fir[phase][k] /= sum;
-            spread += fabs(l->fir[phase][k]);
-        }
-        l->spread = spread > l->spread ? spread : l->spread;
+    ems_mix *m = p->mix;
+    const size_t before = p->at < EMS_TAPS ? (size_t)p->at : EMS_TAPS;
+    const uint64_t end = p->at + p->size + EMS_MARGIN;
+    const uint64_t stop = end < m->frames ? end : m->frames;
+    const size_t n = (size_t)(stop - (p->at - before));
+    float *to = p->input + (EMS_TAPS - before) * EMS_CHANNELS;
+    memset(p->input, 0, (EMS_TAPS - before) * EMS_CHANNELS * sizeof *to);
+    memset(to + n * EMS_CHANNELS, 0,
+           (size_t)(end - stop) * EMS_CHANNELS * sizeof *to);
+    return ems_wav_get(&m->wav, p->at - before, to, n, err);
+}
+
+/* The chunk as the limiter leaves it, rounded as the file will hold it. What
+ * the limiter must still see of the raw frames is read before they change. */
+static void make_chunk(pass *p)
+{
+    if (p->size == 0 || read_window(p, &p->errors[0]) < 0)
+        return;
+    const float *x = p->input + EMS_TAPS * EMS_CHANNELS;
+    float *out = p->sound[p->turn];
+    if (p->limiting)
+        ems_limiter_next(&p->limiter, p->factor, p->need, x, p->size);
+    for (size_t i = 0; i < p->size; i++) {
+        const float g = p->limiting ? p->factor[i] : (float)p->limiter.gain;
+        out[2 * i] = x[2 * i] * g;
+        out[2 * i + 1] = x[2 * i + 1] * g;
     }
+    ems_wav_round(p->mix->wav.spec.sample, p->at, out, p->size);
 }
 
-void ems_limiter_begin(ems_limiter *l, double gain, double ceiling)
+static void measure_chunk(pass *p)
 {
-    memset(l, 0, sizeof *l);
-    l->gain = gain;
-    l->ceiling = ceiling;
-    l->released = l->most = 1;
-    for (size_t i = 0; i <= EMS_AHEAD; i++)
-        l->sum += l->past[i] = (int64_t)UNIT;
-    make_filters(l);
+    const float *x = p->sound[!p->turn];
+    if (p->measured && ems_meter_add(p->meter, x, p->measured) < 0)
+        ems_out_of_memory(&p->errors[1]);
+    ems_peak_meter_add(&p->peaks, x, p->measured);
 }
 
-/* The largest of a frame's samples and of the curve up to the next frame. */
-static double frame_peak(const ems_limiter *l, const float *x)
+static void pass_task(void *ctx, size_t i)
 {
-    double peak = 0;
-    for (int c = 0; c < EMS_CHANNELS; c++) {
-        peak = fmax(peak, fabs((double)x[c]));
-        for (int phase = 0; phase < 3; phase++) {
-            double y = 0;
-            for (int k = 0; k < 2 * EMS_TAPS; k++)
-                y += l->fir[phase][k] *
-                     (double)x[(k - EMS_TAPS + 1) * EMS_CHANNELS + c];
-            peak = fmax(peak, fabs(y));
-        }
+    if (i == 0)
+        make_chunk(ctx);
+    else
+        measure_chunk(ctx);
+}
+
+static int pass_status(const pass *p, ems_error *err)
+{
+    for (size_t i = 0; i < 2; i++)
+        if (p->errors[i].code != EMS_OK)
+            return ems_fail(err, p->errors[i].code, "%s", p->errors[i].text);
+    return ems_cancelled(p->mix->run) ? ems_fail_cancelled(err) : EMS_OK;
+}
+
+typedef struct setting {
+    double gain, ceiling; /* linear */
+    int limiting;
+} setting;
+
+/* Sealing overwrites raw frames before those that are still to be read: the
+ * window of the next chunk begins EMS_TAPS earlier, where sealed bytes would
+ * lie, so the chunk is sealed one turn late, after the next one was read. */
+static int seal_last(pass *p, ems_error *err)
+{
+    if (!p->writing || p->measured == 0)
+        return EMS_OK;
+    return ems_wav_seal(&p->mix->wav, p->at - EMS_CHUNK, p->sound[!p->turn],
+                        p->measured, err);
+}
+
+static int go_through(pass *p, const setting *s, ems_error *err)
+{
+    ems_mix *m = p->mix;
+    p->limiting = s->limiting;
+    ems_limiter_begin(&p->limiter, s->gain, s->ceiling, EMS_CHANNELS);
+    ems_peak_meter_begin(&p->peaks);
+    p->measured = 0;
+    int code = EMS_OK;
+    for (p->at = 0; code == EMS_OK && p->at < m->frames + EMS_CHUNK;
+         p->at += EMS_CHUNK) {
+        p->size = p->at < m->frames ? ems_chunk_size(m, p->at) : 0;
+        ems_pool_for(m->pool, 2, pass_task, p);
+        code = pass_status(p, err);
+        if (code == EMS_OK)
+            code = seal_last(p, err);
+        p->measured = p->size;
+        p->turn = !p->turn;
     }
-    return peak;
+    return code;
 }
 
-static float loudest(const float *x, size_t samples)
+static int measure(pass *p, const setting *s, ems_loudness *out,
+                   ems_error *err)
 {
-    float peak = 0;
-    for (size_t i = 0; i < samples; i++)
-        peak = fabsf(x[i]) > peak ? fabsf(x[i]) : peak;
-    return peak;
-}
-
-/* need[i]: the factor frame i must not exceed. Stretches whose peak could not
- * reach the ceiling between frames either are passed over. */
-static void find_needs(const ems_limiter *l, float *need, const float *x,
-                       size_t n)
-{
-    enum { STRETCH = 64 };
-    for (size_t at = 0; at < n; at += STRETCH) {
-        const size_t m = n - at < STRETCH ? n - at : STRETCH;
-        const float *p = x + at * EMS_CHANNELS;
-        const float peak = loudest(p - (EMS_TAPS - 1) * EMS_CHANNELS,
-                                   (m + 2 * EMS_TAPS - 1) * EMS_CHANNELS);
-        const int quiet = (double)peak * l->gain * l->spread <= l->ceiling;
-        for (size_t i = 0; i < m; i++) {
-            const double top = quiet ? 0 : l->gain *
-                                   frame_peak(l, p + i * EMS_CHANNELS);
-            need[at + i] = top > l->ceiling ? (float)(l->ceiling / top) : 1;
-        }
+    p->meter = ems_meter_new(0, err);
+    if (!p->meter)
+        return EMS_ENOMEM;
+    const int code = go_through(p, s, err);
+    if (code == EMS_OK) {
+        out->lufs = ems_meter_lufs(p->meter);
+        out->true_peak = ems_to_db(ems_peak_meter_end(&p->peaks));
+        out->limited = fabs(ems_to_db(p->limiter.most));
     }
+    ems_meter_free(p->meter);
+    p->meter = NULL;
+    return code;
 }
 
-/* need[i] becomes the minimum of need[i .. i+EMS_AHEAD]: doubling windows. */
-static void slide_minimum(float *need, size_t n)
+/* ---- The search --------------------------------------------------------- */
+
+/* Would a limiter have anything to do? */
+static void need_limiter(const pass *p, setting *s)
 {
-    size_t width = 1;
-    for (; width * 2 <= EMS_AHEAD + 1; width *= 2)
-        for (size_t i = 0; i + width < n; i++)
-            need[i] = need[i + width] < need[i] ? need[i + width] : need[i];
-    const size_t rest = EMS_AHEAD + 1 - width;
-    for (size_t i = 0; i + rest < n; i++)
-        need[i] = need[i + rest] < need[i] ? need[i + rest] : need[i];
+    s->limiting = p->mix->peak * s->gain * (double)p->limiter.peaks.spread >
+                  s->ceiling;
 }
 
-/* The factor of the frame whose held minimum is `hold`. */
-static double advance(ems_limiter *l, double hold)
+/* Limiting makes the music a little quieter than its gain says: measure,
+ * correct, measure again. Where nothing is limited there is nothing to
+ * search. */
+static int search(pass *p, double target, setting *s, ems_loudness *out,
+                  ems_error *err)
 {
-    l->released += (1 - l->released) * RELEASE;
-    if (l->released > 0.999999)
-        l->released = 1;
-    if (hold < l->released)
-        l->released = hold;
-    const int64_t now = (int64_t)(l->released * UNIT);
-    l->sum += now - l->past[l->at];
-    l->past[l->at] = now;
-    l->at = (l->at + 1) % (EMS_AHEAD + 1);
-    return (double)l->sum / (UNIT * (EMS_AHEAD + 1));
-}
-
-/* The frames before the first one would have seen it coming. */
-static void prime(ems_limiter *l, const float *need)
-{
-    double hold = 1;
-    for (size_t i = 0; i < EMS_AHEAD; i++) {
-        hold = (double)need[i] < hold ? (double)need[i] : hold;
-        advance(l, hold);
+    const ems_mix *m = p->mix;
+    s->ceiling = ems_from_db(PEAK_LIMIT - SAFETY);
+    const double most = s->ceiling * ems_from_db(MOST_LIMITING) / m->peak;
+    s->gain = fmin(ems_from_db(target - m->lufs), most);
+    for (int i = 0; i < TRIES; i++) {
+        need_limiter(p, s);
+        if (!s->limiting)
+            break;
+        const int code = measure(p, s, out, err);
+        if (code < 0)
+            return code;
+        const double missing = target - out->lufs;
+        const double over = out->true_peak - (PEAK_LIMIT - SAFETY / 2);
+        const int loud = fabs(missing) <= CLOSE ||
+                         (missing > 0 && s->gain >= most);
+        if (loud && over <= 0)
+            break;
+        if (over > 0)
+            s->ceiling *= ems_from_db(-over - 0.01);
+        if (!loud)
+            s->gain = fmin(s->gain * ems_from_db(missing), most);
+        ems_progress(m->run, "render", 0.8 + 0.1 * (i + 1) / TRIES);
     }
-    l->primed = 1;
+    return EMS_OK;
 }
 
-void ems_limiter_next(ems_limiter *l, float *g, float *need, const float *x,
-                      size_t n)
+static void report(const ems_mix *m, double target, const ems_loudness *l)
 {
-    find_needs(l, need, x, n + EMS_AHEAD);
-    if (!l->primed)
-        prime(l, need);
-    slide_minimum(need, n + EMS_AHEAD);
-    for (size_t i = 0; i < n; i++) {
-        const double factor = advance(l, (double)need[i]);
-        l->most = factor < l->most ? factor : l->most;
-        g[i] = (float)(l->gain * factor);
+    ems_log(m->run, EMS_LOG_DEBUG,
+            "loudness %.2f LUFS, true peak %.2f dBTP, limiter %.1f dB",
+            l->lufs, l->true_peak, l->limited);
+    if (isnan(target)) {
+        if (l->true_peak > 0 && m->wav.spec.sample != EMS_FLOAT32)
+            ems_log(m->run, EMS_LOG_WARNING, "the mix peaks at %.1f dBTP and "
+                    "is clipped: write 32-bit float", l->true_peak);
+        return;
     }
+    if (l->true_peak > PEAK_LIMIT)
+        ems_log(m->run, EMS_LOG_WARNING, "the true peak is %.2f dBTP",
+                l->true_peak);
+    if (fabs(l->lufs - target) > 0.2)
+        ems_log(m->run, EMS_LOG_WARNING,
+                "the music is too sparse or short for %.1f LUFS below -1 "
+                "dBTP; it has %.1f LUFS", target, l->lufs);
+}
+
+/* ---- All of it ---------------------------------------------------------- */
+
+static int allocate(pass *p, ems_error *err)
+{
+    const size_t frame = EMS_CHANNELS * sizeof(float);
+    p->input = ems_alloc(EMS_TAPS + EMS_CHUNK + EMS_MARGIN, frame);
+    p->need = ems_alloc(EMS_CHUNK + EMS_AHEAD + 1, sizeof(float));
+    p->factor = ems_alloc(EMS_CHUNK, sizeof(float));
+    p->sound[0] = ems_alloc(EMS_CHUNK, frame);
+    p->sound[1] = ems_alloc(EMS_CHUNK, frame);
+    return p->input && p->need && p->factor && p->sound[0] && p->sound[1]
+               ? EMS_OK : ems_out_of_memory(err);
+}
+
+static void release(pass *p)
+{
+    ems_free(p->input);
+    ems_free(p->need);
+    ems_free(p->factor);
+    ems_free(p->sound[0]);
+    ems_free(p->sound[1]);
+    ems_free(p);
+}
+
+int ems_mix_master(ems_mix *m, double target, ems_loudness *out,
+                   ems_error *err)
+{
+    *out = (ems_loudness){.lufs = EMS_SILENCE_LUFS,
+                          .true_peak = EMS_SILENCE_DB,
+                          .compressed = out->compressed};
+    pass *p = ems_alloc(1, sizeof *p);
+    if (!p)
+        return ems_out_of_memory(err);
+    p->mix = m;
+    ems_peaks_begin(&p->limiter.peaks);
+    setting s = {1, 1, 0};
+    int code = allocate(p, err);
+    if (code == EMS_OK && m->peak > 0 && !isnan(target))
+        code = search(p, target, &s, out, err);
+    p->writing = 1;
+    if (code == EMS_OK)
+        code = measure(p, &s, out, err);
+    if (code == EMS_OK && m->peak > 0)
+        report(m, target, out);
+    m->wav.lufs = out->lufs;
+    m->wav.true_peak = out->true_peak;
+    release(p);
+    return code;
 }

@@ -1,5 +1,7 @@
 #include "audio/audio.h"
+#include "audio/loudness.h"
 #include "audio/mix.h"
+#include "audio/synth.h"
 #include "base/mem.h"
 #include "base/run.h"
 
@@ -12,12 +14,23 @@
 #define SILENT 1e-6f       /* -120 dBFS */
 /* A stem whose first note has less than this left may well be silent. */
 #define TIME_TO_SOUND 0.1
+/* An ending: nothing begins in the last so many seconds of a piece. */
+#define ENDING 1.0
 
 typedef struct render {
     ems_mix mix;
     ems_bank bank;
+    ems_strip strip[EMS_FAMILIES];
+    ems_touch touch;
+    size_t stems;
     ems_stem *stem[EMS_FAMILIES]; /* most notes first */
+    ems_family family[EMS_FAMILIES];
     double first[EMS_FAMILIES];   /* its first onset, seconds */
+    size_t order[EMS_FAMILIES];   /* stems in the order of families: that of
+                                     the sum */
+    ems_wav file[EMS_FAMILIES];   /* when `keep` */
+    int keep, raw;
+    ems_compressor bus;
     float *chunk[2][EMS_FAMILIES]; /* [EMS_CHUNK][2]: one made, one mixed */
     float *mixed;                  /* [EMS_CHUNK][2] */
     float peak[EMS_FAMILIES];
@@ -30,7 +43,7 @@ typedef struct render {
 
 ems_render_options ems_render_defaults(void)
 {
-    return (ems_render_options){.lufs = -14, .fade = -1};
+    return (ems_render_options){.lufs = -14, .fade = -1, .humanize = 3};
 }
 
 /* ---- Pass one: from notes to float frames ------------------------------- */
@@ -56,23 +69,34 @@ static void note_peak(float *peak, const float *x, size_t samples)
         *peak = fabsf(x[i]) > *peak ? fabsf(x[i]) : *peak;
 }
 
-/* Fade, add up, measure and store the chunk made last time. */
-static int mix_chunk(render *r, uint64_t at, ems_error *err)
+/* Fade and add up the stems of the chunk made last time, and store them. */
+static int sum_stems(render *r, uint64_t at, size_t n, ems_error *err)
 {
-    ems_mix *m = &r->mix;
-    const size_t n = ems_chunk_size(m, at), samples = n * EMS_CHANNELS;
+    const size_t samples = n * EMS_CHANNELS;
     memset(r->mixed, 0, samples * sizeof *r->mixed);
-    for (size_t s = 0; s < m->stems; s++) {
+    for (size_t k = 0; k < r->stems; k++) {
+        const size_t s = r->order[k];
         float *x = r->chunk[!r->turn][s];
         note_peak(&r->peak[s], x, samples);
         fade_out(r, x, at, n);
         for (size_t i = 0; i < samples; i++)
             r->mixed[i] += x[i];
-        if (m->keep && ems_wav_put(&m->stem[s], at, x, n, err) < 0)
+        if (r->keep && ems_wav_put(&r->file[s], at, x, n, err) < 0)
             return err->code;
     }
+    return EMS_OK;
+}
+
+static int mix_chunk(render *r, uint64_t at, ems_error *err)
+{
+    ems_mix *m = &r->mix;
+    const size_t n = ems_chunk_size(m, at);
+    if (sum_stems(r, at, n, err) < 0)
+        return err->code;
+    if (!r->raw)
+        ems_compressor_run(&r->bus, r->mixed, n);
     float peak = 0;
-    note_peak(&peak, r->mixed, samples);
+    note_peak(&peak, r->mixed, n * EMS_CHANNELS);
     m->peak = fmax(m->peak, (double)peak);
     if (ems_meter_add(r->meter, r->mixed, n) < 0)
         return ems_out_of_memory(err);
@@ -83,7 +107,7 @@ static int mix_chunk(render *r, uint64_t at, ems_error *err)
 static void render_task(void *ctx, size_t i)
 {
     render *r = ctx;
-    if (i < r->mix.stems) {
+    if (i < r->stems) {
         if (r->at < r->mix.frames)
             ems_stem_render(r->stem[i], r->chunk[r->turn][i], EMS_CHUNK);
     } else if (r->at > 0 && r->error.code == EMS_OK) {
@@ -95,7 +119,7 @@ static int render_all(render *r, ems_error *err)
 {
     ems_mix *m = &r->mix;
     for (r->at = 0; r->at < m->frames + EMS_CHUNK; r->at += EMS_CHUNK) {
-        ems_pool_for(m->pool, m->stems + 1, render_task, r);
+        ems_pool_for(m->pool, r->stems + 1, render_task, r);
         r->turn = !r->turn;
         if (r->error.code != EMS_OK)
             return ems_fail(err, r->error.code, "%s", r->error.text);
@@ -131,6 +155,15 @@ static int check_arguments(const ems_piece *piece, const char *wav,
                         "loudness %g LUFS is not within -60 to -5", o->lufs);
     if (!(o->fade <= LONGEST))
         return ems_fail(err, EMS_EINVAL, "a fade of %g seconds", o->fade);
+    if (!(o->humanize >= 0 && o->humanize <= 50))
+        return ems_fail(err, EMS_EINVAL, "onsets cannot be moved by %g ms: 0 "
+                        "to 50 will do", o->humanize);
+    if (!(o->origin >= 0 && o->origin < 86400))
+        return ems_fail(err, EMS_EINVAL, "a film cannot begin %g seconds "
+                        "after midnight", o->origin);
+    if (o->sample < EMS_PCM24 || o->sample > EMS_FLOAT32)
+        return ems_fail(err, EMS_EINVAL, "there is no sample format %d",
+                        (int)o->sample);
     for (size_t i = 0; i < piece->note_count; i++)
         if (!valid_note(&piece->notes[i]))
             return ems_fail(err, EMS_EINVAL,
@@ -139,17 +172,26 @@ static int check_arguments(const ems_piece *piece, const char *wav,
 }
 
 /* The paper fades the last 3 s of what is longer. Music that has ended by
- * then rings out by itself. */
-static double choose_fade(const ems_piece *piece, double wanted)
+ * then rings out by itself; an ending, a last chord after which nothing
+ * begins, is let go in time to ring out, and the fade waits for that. */
+static void choose_ending(render *r, const ems_piece *piece, double wanted)
 {
     const double d = piece->duration;
     double fade = wanted >= 0 ? wanted : d > USUAL_FADE ? USUAL_FADE : 0;
-    double end = 0;
-    for (size_t i = 0; i < piece->note_count; i++)
-        end = fmax(end, piece->notes[i].start + piece->notes[i].length);
-    if (end <= d - fade)
+    double end = 0, last = 0;
+    for (size_t i = 0; i < piece->note_count; i++) {
+        const ems_note *n = &piece->notes[i];
+        end = fmax(end, n->start + n->length);
+        last = n->start < d ? fmax(last, n->start) : last;
+    }
+    r->touch.release = INFINITY;
+    if (wanted < 0 && fade > 0 && d - last >= ENDING && end > d - fade) {
+        fade = fmin(fade, 0.6 * (d - last));
+        r->touch.release = d - fade;
+    } else if (end <= d - fade) {
         fade = 0;
-    return fmin(fmax(fade, DECLICK), d);
+    }
+    r->fade = fmin(fmax(fade, DECLICK), d);
 }
 
 /* Families by number of notes, the most first: the longest work is handed
@@ -175,6 +217,16 @@ static size_t count_families(const ems_piece *piece,
     return used;
 }
 
+/* `order` lists the stems by family. */
+static void sort_stems(render *r)
+{
+    size_t n = 0;
+    for (int f = 0; f < EMS_FAMILIES; f++)
+        for (size_t i = 0; i < r->stems; i++)
+            if (r->family[i] == (ems_family)f)
+                r->order[n++] = i;
+}
+
 static int make_stems(render *r, const ems_piece *piece,
                       const ems_render_options *o, ems_error *err)
 {
@@ -191,13 +243,16 @@ static int make_stems(render *r, const ems_piece *piece,
         return EMS_EIO;
     int code = ems_bank_open(&r->bank, font, err);
     for (size_t i = 0; i < used && code == EMS_OK; i++) {
-        r->stem[i] = ems_stem_new(&r->bank, piece, order[i], r->mix.frames,
-                                  err);
+        const ems_stem_options own = {r->mix.frames, &r->strip[order[i]],
+                                      r->touch};
+        r->stem[i] = ems_stem_new(&r->bank, piece, order[i], &own, err);
         if (!r->stem[i])
             return err->code;
         r->first[i] = first[order[i]];
-        r->mix.stems = i + 1;
+        r->stems = i + 1;
+        r->family[i] = order[i];
     }
+    sort_stems(r);
     return code;
 }
 
@@ -206,7 +261,7 @@ static int make_buffers(render *r, ems_error *err)
     const size_t frame = EMS_CHANNELS * sizeof(float);
     r->mixed = ems_alloc(EMS_CHUNK, frame);
     int missing = !r->mixed;
-    for (size_t s = 0; s < r->mix.stems; s++)
+    for (size_t s = 0; s < r->stems; s++)
         for (int turn = 0; turn < 2; turn++) {
             r->chunk[turn][s] = ems_alloc(EMS_CHUNK, frame);
             missing |= !r->chunk[turn][s];
@@ -214,65 +269,91 @@ static int make_buffers(render *r, ems_error *err)
     if (missing)
         return ems_out_of_memory(err);
     r->meter = ems_meter_new(0, err);
+    ems_compressor_begin(&r->bus);
     return r->meter ? EMS_OK : EMS_ENOMEM;
 }
 
-static int make_files(render *r, const char *wav, const char *folder,
-                      ems_error *err)
+static int make_stem_file(render *r, size_t i, const char *folder,
+                          ems_wav_spec spec, ems_error *err)
+{
+    char name[32];
+    snprintf(name, sizeof name, "%s.wav", ems_mixer_name(r->family[i]));
+    char *path = ems_path_join(folder, name);
+    if (!path)
+        return ems_out_of_memory(err);
+    spec.path = path;
+    spec.sample = EMS_FLOAT32;
+    const int code = ems_wav_create(&r->file[i], &spec, err);
+    r->file[i].spec.path = NULL;
+    ems_free(path);
+    return code;
+}
+
+static int make_files(render *r, const ems_piece *piece, const char *wav,
+                      const ems_render_options *o, ems_error *err)
 {
     ems_mix *m = &r->mix;
-    int code = ems_wav_create(&m->wav, wav, m->frames, err);
-    if (code < 0 || !folder)
+    const ems_wav_spec spec = {
+        .path = wav, .frames = m->frames, .sample = o->sample,
+        .origin = (uint64_t)llround(o->origin * EMS_RATE),
+        .about = piece->text};
+    int code = ems_wav_create(&m->wav, &spec, err);
+    if (code < 0 || !o->stems)
         return code;
-    code = ems_folder_make(folder, err);
-    m->keep = code == EMS_OK;
-    for (size_t i = 0; i < m->stems && code == EMS_OK; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "%s.wav",
-                 ems_stem_name(r->stem[i]));
-        char *path = ems_path_join(folder, name);
-        if (!path)
-            return ems_out_of_memory(err);
-        code = ems_wav_create(&m->stem[i], path, m->frames, err);
-        ems_free(path);
-    }
+    code = ems_folder_make(o->stems, err);
+    r->keep = code == EMS_OK;
+    for (size_t i = 0; i < r->stems && code == EMS_OK; i++)
+        code = make_stem_file(r, i, o->stems, spec, err);
     return code;
 }
 
 /* ---- After pass one ----------------------------------------------------- */
 
 /* Notes without sound are an error, never a silent file. */
+static int check_stem(const render *r, size_t i, const ems_piece *piece,
+                      ems_error *err)
+{
+    ems_stem_state s;
+    ems_stem_tell(r->stem[i], &s);
+    const char *name = ems_mixer_name(s.family);
+    const int program = piece->program[s.family];
+    ems_log(r->mix.run, EMS_LOG_DEBUG, "%s: program %d of the bank has %.1f "
+            "LUFS, corrected by %+.1f dB", name, program, s.loudness,
+            s.correction);
+    if (*s.complaint)
+        ems_log(r->mix.run, EMS_LOG_WARNING, "FluidSynth: %s", s.complaint);
+    if (s.absurd)
+        ems_log(r->mix.run, EMS_LOG_WARNING, "%zu samples of %s were no "
+                "numbers or far too loud and are silent now: the soundfont "
+                "\"%s\" is broken", s.absurd, name, r->bank.path);
+    if (r->peak[i] < SILENT && r->first[i] + TIME_TO_SOUND <= r->duration)
+        return ems_fail(err, EMS_EFORMAT,
+                        "the soundfont \"%s\" gives no sound for the %zu "
+                        "notes of %s (program %d): choose another program or "
+                        "a General MIDI soundfont (Debian package "
+                        "fluid-soundfont-gm)", r->bank.path, s.notes, name,
+                        program);
+    if (s.mute)
+        ems_log(r->mix.run, EMS_LOG_WARNING,
+                "the soundfont has no sound for %zu of the %zu notes of %s "
+                "(program %d)", s.mute, s.notes, name, program);
+    return EMS_OK;
+}
+
 static int check_silence(const render *r, const ems_piece *piece,
                          ems_error *err)
 {
-    for (size_t i = 0; i < r->mix.stems; i++) {
-        const ems_stem *s = r->stem[i];
-        const ems_family f = ems_stem_family(s);
-        if (*ems_stem_complaint(s))
-            ems_log(r->mix.run, EMS_LOG_WARNING, "FluidSynth: %s",
-                    ems_stem_complaint(s));
-        if (r->peak[i] < SILENT &&
-            r->first[i] + TIME_TO_SOUND <= r->duration)
-            return ems_fail(err, EMS_EFORMAT,
-                            "the soundfont \"%s\" gives no sound for the "
-                            "%zu notes of %s (program %d): choose another "
-                            "soundfont or program", r->bank.path,
-                            ems_stem_notes(s), ems_stem_name(s),
-                            piece->program[f]);
-        if (ems_stem_mute(s))
-            ems_log(r->mix.run, EMS_LOG_WARNING,
-                    "the soundfont has no sound for %zu of the %zu notes of "
-                    "%s (program %d)", ems_stem_mute(s), ems_stem_notes(s),
-                    ems_stem_name(s), piece->program[f]);
-    }
-    return EMS_OK;
+    int code = EMS_OK;
+    for (size_t i = 0; i < r->stems && code == EMS_OK; i++)
+        code = check_stem(r, i, piece, err);
+    return code;
 }
 
 static int commit(render *r, ems_error *err)
 {
     int code = EMS_OK;
-    for (size_t i = 0; r->mix.keep && i < r->mix.stems && code == EMS_OK; i++)
-        code = ems_wav_commit(&r->mix.stem[i], err);
+    for (size_t i = 0; r->keep && i < r->stems && code == EMS_OK; i++)
+        code = ems_wav_commit(&r->file[i], err);
     return code == EMS_OK ? ems_wav_commit(&r->mix.wav, err) : code;
 }
 
@@ -280,7 +361,7 @@ static void clear(render *r)
 {
     for (size_t i = 0; i < EMS_FAMILIES; i++) {
         ems_stem_free(r->stem[i]);
-        ems_wav_discard(&r->mix.stem[i]);
+        ems_wav_discard(&r->file[i]);
         ems_free(r->chunk[0][i]);
         ems_free(r->chunk[1][i]);
     }
@@ -300,7 +381,7 @@ static int run_all(render *r, const ems_piece *piece, const char *wav,
     if (code == EMS_OK)
         code = make_buffers(r, err);
     if (code == EMS_OK)
-        code = make_files(r, wav, o->stems, err);
+        code = make_files(r, piece, wav, o, err);
     if (code < 0)
         return code;
     r->mix.pool = ems_pool_new(ems_run_threads(r->mix.run), err);
@@ -309,14 +390,30 @@ static int run_all(render *r, const ems_piece *piece, const char *wav,
     code = render_all(r, err);
     if (code == EMS_OK)
         code = check_silence(r, piece, err);
+    out->compressed = r->bus.most;
     if (code == EMS_OK)
-        code = ems_mix_master(&r->mix, o->lufs, out, err);
+        code = ems_mix_master(&r->mix, r->raw ? (double)NAN : o->lufs, out,
+                              err);
     return code == EMS_OK ? commit(r, err) : code;
 }
 
-int ems_render_measured(const ems_piece *piece, const char *wav,
-                        const ems_render_options *options, const ems_run *run,
-                        ems_loudness *out, ems_error *err)
+/* What the options say, in `r`. */
+static int set_up(render *r, const ems_piece *piece,
+                  const ems_render_options *o, const ems_run *run,
+                  ems_error *err)
+{
+    r->duration = piece->duration;
+    r->raw = o->raw;
+    r->touch = (ems_touch){.humanize = o->humanize, .seed = o->seed};
+    choose_ending(r, piece, o->fade);
+    r->mix.run = run;
+    r->mix.frames = (uint64_t)llround(piece->duration * EMS_RATE);
+    return ems_mixer_parse(r->strip, o->mixer, err);
+}
+
+int ems_render_wav(const ems_piece *piece, const char *wav,
+                   const ems_render_options *options, const ems_run *run,
+                   ems_loudness *out, ems_error *err)
 {
     const ems_render_options o = options ? *options : ems_render_defaults();
     ems_error own;
@@ -327,23 +424,14 @@ int ems_render_measured(const ems_piece *piece, const char *wav,
     render *r = ems_alloc(1, sizeof *r);
     if (!r)
         return ems_out_of_memory(err);
-    r->duration = piece->duration;
-    r->fade = choose_fade(piece, o.fade);
-    r->mix.run = run;
-    r->mix.frames = (uint64_t)llround(piece->duration * EMS_RATE);
-    ems_loudness loudness;
-    code = run_all(r, piece, wav, &o, &loudness, err);
+    ems_loudness loudness = {0};
+    code = set_up(r, piece, &o, run, err);
+    if (code == EMS_OK)
+        code = run_all(r, piece, wav, &o, &loudness, err);
     clear(r);
     if (code == EMS_OK)
         ems_progress(run, "render", 1);
     if (code == EMS_OK && out)
         *out = loudness;
     return code;
-}
-
-int ems_render(const ems_piece *piece, const char *wav,
-               const ems_render_options *options, const ems_run *run,
-               ems_error *err)
-{
-    return ems_render_measured(piece, wav, options, run, NULL, err);
 }

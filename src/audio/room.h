@@ -5,12 +5,15 @@
 #define EMS_ROOM_H
 #include <stddef.h>
 
+enum { EMS_ROOM_STEP = 64 };
+
 typedef struct ems_room ems_room;
 
 /* NULL: out of memory. */
 ems_room *ems_room_new(void);
-/* x += send * reverberation of x; n interleaved stereo frames. A send of 1
- * makes the reverberation of noise as loud as the noise. */
+/* x += send * reverberation of x; n interleaved stereo frames, a multiple of
+ * EMS_ROOM_STEP. A send of 1 makes the reverberation of noise as loud as the
+ * noise. */
 void ems_room_add(ems_room *r, float *x, size_t n, float send);
 void ems_room_free(ems_room *r);
 #endif

@@ -1,6 +1,7 @@
 #include "audio/synth.h"
 
 #include "audio/audio.h"
+#include "audio/loudness.h"
 #include "audio/room.h"
 #include "base/mem.h"
 
@@ -17,31 +18,10 @@ enum {
     CC_PAN = 10,
 };
 
-/* A drum is struck, not held: it sounds on at least this long (seconds),
- * whatever the length of its note. */
-#define DRUM_LENGTH 0.25
-
-/* Some banks' samples carry a constant; a high-pass at 5 Hz takes it away. */
-#define DC_POLE 0.99935f
-
-/* Balance: gains set so that each family, playing alone at velocity 80, lies
- * at the loudness docs/SOUND.md lists for FluidR3. Pan 64 is the middle. */
-static const struct {
-    const char *name;
-    float gain, room;
-    uint8_t pan;
-} strip[EMS_FAMILIES] = {
-    [EMS_BASS] = {"bass", 1.36f, 0.05f, 64},
-    [EMS_DRUMS] = {"drums", 2.29f, 0.12f, 64},
-    [EMS_GUITAR] = {"guitar", 0.82f, 0.20f, 54},
-    [EMS_PIANO] = {"piano", 1.29f, 0.20f, 74},
-    [EMS_STRINGS] = {"strings", 0.78f, 0.30f, 64},
-};
-
-typedef struct event {
-    int64_t block;
-    uint8_t on, pitch, velocity; /* on: 0 ends a note, sorted first */
-} event;
+/* Louder than this is no music but a broken bank: +24 dBFS. */
+#define ABSURD 16.0f
+/* Calibration changes a bank's gain by at most so many dB. */
+#define MOST 30.0
 
 typedef struct complaint {
     char text[160];
@@ -62,12 +42,15 @@ struct ems_stem {
     ems_family family;
     fluid_settings_t *settings;
     fluid_synth_t *synth;
+    int font, channel;
     ems_room *room;
-    float dc_in[EMS_CHANNELS], dc_out[EMS_CHANNELS];
-    event *events;
-    size_t count, capacity, next, notes, mute;
-    int64_t block; /* rendered so far */
-    int channel;
+    ems_channel desk;
+    float send;      /* to the room */
+    ems_events events;
+    size_t next, mute;
+    size_t absurd;   /* samples that were not finite, or far too loud */
+    int64_t block;   /* rendered so far */
+    double loudness, correction; /* of the probe, LUFS; dB */
     cursor cursor;
     complaint complaint;
 };
@@ -163,6 +146,18 @@ static int bank_close(void *handle)
     return FLUID_OK;
 }
 
+/* Hostile banks can make FluidSynth give what is no number. */
+static size_t tame(float *x, size_t samples)
+{
+    size_t bad = 0;
+    for (size_t i = 0; i < samples; i++) {
+        const int good = fabsf(x[i]) <= ABSURD;
+        bad += !good;
+        x[i] = good ? x[i] : 0;
+    }
+    return bad;
+}
+
 static int load_bank(ems_stem *s, const ems_bank *bank)
 {
     fluid_sfloader_t *loader = new_fluid_defsfloader(s->settings);
@@ -175,86 +170,6 @@ static int load_bank(ems_stem *s, const ems_bank *bank)
     char name[64];
     snprintf(name, sizeof name, name_format, (void *)&s->cursor);
     return fluid_synth_sfload(s->synth, name, 0);
-}
-
-/* ---- Notes to events ---------------------------------------------------- */
-
-static int earlier(const void *a, const void *b)
-{
-    const event *x = a, *y = b;
-    if (x->block != y->block)
-        return x->block < y->block ? -1 : 1;
-    if (x->on != y->on)
-        return x->on - y->on;
-    return x->pitch - y->pitch;
-}
-
-static int add_event(ems_stem *s, event e)
-{
-    if (ems_reserve((void **)&s->events, &s->capacity, s->count + 1,
-                    sizeof e) < 0)
-        return -1;
-    s->events[s->count++] = e;
-    return 0;
-}
-
-static int64_t block_at(double seconds)
-{
-    return llround(seconds * EMS_RATE / EMS_BLOCK);
-}
-
-/* What still sounds on each pitch while notes are read in order of start. */
-typedef struct held {
-    size_t on;       /* index of its event + 1; 0: nothing */
-    int64_t end;
-} held;
-
-/* A pitch that is struck again ends what sounded on it, as on a piano; two
- * notes in one block become the louder of both. */
-static int add_note(ems_stem *s, held *h, const ems_note *n)
-{
-    const int64_t start = block_at(n->start);
-    const double length = s->family == EMS_DRUMS && n->length < DRUM_LENGTH
-                              ? DRUM_LENGTH : n->length;
-    int64_t end = block_at(n->start + length);
-    end = end > start ? end : start + 1;
-    if (h->on && s->events[h->on - 1].block == start) {
-        event *same = &s->events[h->on - 1];
-        if (n->velocity > same->velocity)
-            same->velocity = n->velocity;
-        h->end = end > h->end ? end : h->end;
-        return 0;
-    }
-    if (h->on) {
-        const int64_t off = h->end < start ? h->end : start;
-        if (add_event(s, (event){off, 0, n->pitch, 0}) < 0)
-            return -1;
-    }
-    if (add_event(s, (event){start, 1, n->pitch, n->velocity}) < 0)
-        return -1;
-    *h = (held){s->count, end};
-    s->notes++;
-    return 0;
-}
-
-static int collect(ems_stem *s, const ems_piece *piece, uint64_t frames,
-                   ems_error *err)
-{
-    held pitch[128] = {{0}};
-    for (size_t i = 0; i < piece->note_count; i++) {
-        const ems_note *n = &piece->notes[i];
-        if (n->family != s->family || n->start * EMS_RATE >= (double)frames)
-            continue;
-        if (add_note(s, &pitch[n->pitch], n) < 0)
-            return ems_out_of_memory(err);
-    }
-    for (unsigned p = 0; p < 128; p++)
-        if (pitch[p].on &&
-            add_event(s, (event){pitch[p].end, 0, (uint8_t)p, 0}) < 0)
-            return ems_out_of_memory(err);
-    if (s->count)
-        qsort(s->events, s->count, sizeof *s->events, earlier);
-    return EMS_OK;
 }
 
 /* ---- The synth ---------------------------------------------------------- */
@@ -279,50 +194,121 @@ static int make_synth(ems_stem *s)
     return s->synth ? 0 : -1;
 }
 
-static int choose_program(ems_stem *s, int font, int program,
-                          const char *path, ems_error *err)
+/* What to install when a bank lacks something. */
+static const char advice[] =
+    "choose another program or a General MIDI soundfont (Debian package "
+    "fluid-soundfont-gm)";
+
+static int choose_program(ems_stem *s, int program, const char *path,
+                          ems_error *err)
 {
     const int drums = s->family == EMS_DRUMS;
     s->channel = drums ? DRUM_CHANNEL : 0;
-    if (fluid_synth_program_select(s->synth, s->channel, font,
+    if (fluid_synth_program_select(s->synth, s->channel, s->font,
                                    drums ? DRUM_BANK : 0, program) !=
         FLUID_OK)
         return ems_fail(err, EMS_EFORMAT,
-                        "the soundfont has no %s %d for the family %s: choose "
-                        "another soundfont or program",
+                        "the soundfont \"%s\" has no %s %d for %s: %s", path,
                         drums ? "drum kit" : "program", program,
-                        strip[s->family].name);
+                        ems_mixer_name(s->family), advice);
     /* It would play samples it could not read from a null pointer. */
     if (s->complaint.errors)
         return ems_fail(err, EMS_EFORMAT,
                         "FluidSynth cannot read program %d of the soundfont "
                         "\"%s\": %s", program, path, s->complaint.text);
-    fluid_synth_cc(s->synth, s->channel, CC_PAN, strip[s->family].pan);
     return EMS_OK;
 }
 
-static int prepare(ems_stem *s, const ems_bank *bank, const ems_piece *piece,
-                   uint64_t frames, ems_error *err)
+/* ---- How loud the bank is ----------------------------------------------- */
+
+/* Eight notes over the family's register, half a second each; of drums the
+ * usual beat. */
+static const uint8_t probe[EMS_FAMILIES][8] = {
+    [EMS_BASS] = {28, 31, 33, 36, 38, 40, 43, 45},
+    [EMS_DRUMS] = {36, 42, 38, 42, 36, 46, 38, 49},
+    [EMS_GUITAR] = {45, 50, 52, 55, 59, 62, 64, 69},
+    [EMS_PIANO] = {48, 52, 55, 60, 64, 67, 72, 76},
+    [EMS_STRINGS] = {48, 52, 55, 60, 64, 67, 72, 76},
+};
+
+/* Play the probe at velocity 80, dry, and measure it. -70: silence. */
+static double listen_to(ems_stem *s, ems_error *err)
 {
-    int code = collect(s, piece, frames, err);
+    enum { NOTE = EMS_RATE / 2 };
+    ems_meter *meter = ems_meter_new(0, err);
+    float *x = ems_alloc(NOTE, EMS_CHANNELS * sizeof *x);
+    double lufs = NAN;
+    if (meter && x) {
+        for (int i = 0; i < 8; i++) {
+            const int key = probe[s->family][i];
+            fluid_synth_noteon(s->synth, s->channel, key, 80);
+            fluid_synth_write_float(s->synth, NOTE, x, 0, EMS_CHANNELS, x, 1,
+                                    EMS_CHANNELS);
+            s->absurd += tame(x, NOTE * EMS_CHANNELS);
+            fluid_synth_noteoff(s->synth, s->channel, key);
+            ems_meter_add(meter, x, NOTE);
+        }
+        lufs = ems_meter_lufs(meter);
+    } else {
+        ems_out_of_memory(err);
+    }
+    fluid_synth_all_sounds_off(s->synth, s->channel);
+    ems_meter_free(meter);
+    ems_free(x);
+    return lufs;
+}
+
+/* The gain that gives the family its place in the balance, whatever the
+ * bank; in steps of 0.1 dB, so that it is the same everywhere. */
+static int calibrate(ems_stem *s, ems_error *err)
+{
+    s->loudness = listen_to(s, err);
+    if (isnan(s->loudness))
+        return EMS_ENOMEM;
+    const double wanted = ems_mixer_target(s->family) - s->loudness;
+    s->correction = s->loudness <= -69 ? 0
+                    : round(10 * fmin(fmax(wanted, -MOST), MOST)) / 10;
+    return EMS_OK;
+}
+
+static int open_synth(ems_stem *s, const ems_bank *bank, int program,
+                      ems_error *err)
+{
+    if (make_synth(s) < 0)
+        return ems_fail(err, EMS_ENOMEM, "cannot start FluidSynth");
+    s->font = load_bank(s, bank);
+    if (s->font == FLUID_FAILED)
+        return ems_fail(err, EMS_EFORMAT,
+                        "FluidSynth cannot use the soundfont \"%s\": %s",
+                        bank->path, s->complaint.text[0] ? s->complaint.text
+                                                         : "no reason given");
+    const int code = choose_program(s, program, bank->path, err);
+    return code == EMS_OK ? calibrate(s, err) : code;
+}
+
+static int prepare(ems_stem *s, const ems_bank *bank, const ems_piece *piece,
+                   const ems_stem_options *o, ems_error *err)
+{
+    int code = ems_events_collect(&s->events, piece, s->family, o->frames,
+                                  &o->touch, err);
     if (code < 0)
         return code;
     s->room = ems_room_new();
     if (!s->room)
         return ems_out_of_memory(err);
-    if (make_synth(s) < 0)
-        return ems_fail(err, EMS_ENOMEM, "cannot start FluidSynth");
-    const int font = load_bank(s, bank);
-    if (font == FLUID_FAILED)
-        return ems_fail(err, EMS_EFORMAT,
-                        "FluidSynth cannot use the soundfont \"%s\": %s",
-                        bank->path, s->complaint.text[0] ? s->complaint.text
-                                                         : "no reason given");
-    return choose_program(s, font, piece->program[s->family], bank->path, err);
+    code = open_synth(s, bank, piece->program[s->family], err);
+    if (code < 0)
+        return code;
+    fluid_synth_cc(s->synth, s->channel, CC_PAN,
+                   (int)lround(64 + 63 * o->strip->pan));
+    s->send = (float)o->strip->room;
+    ems_channel_begin(&s->desk, o->strip, pow(10, s->correction / 20));
+    return EMS_OK;
 }
 
 ems_stem *ems_stem_new(const ems_bank *bank, const ems_piece *piece,
-                       ems_family family, uint64_t frames, ems_error *err)
+                       ems_family family, const ems_stem_options *options,
+                       ems_error *err)
 {
     pthread_once(&log_once, take_log);
     ems_stem *s = ems_alloc(1, sizeof *s);
@@ -332,7 +318,7 @@ ems_stem *ems_stem_new(const ems_bank *bank, const ems_piece *piece,
     }
     s->family = family;
     listener = &s->complaint;
-    const int code = prepare(s, bank, piece, frames, err);
+    const int code = prepare(s, bank, piece, options, err);
     listener = NULL;
     if (code == EMS_OK)
         return s;
@@ -340,27 +326,36 @@ ems_stem *ems_stem_new(const ems_bank *bank, const ems_piece *piece,
     return NULL;
 }
 
-static void play(ems_stem *s, const event *e)
+/* ---- Playing ------------------------------------------------------------ */
+
+static void strike(ems_stem *s, const ems_event *e)
 {
-    if (!e->on) {
-        fluid_synth_noteoff(s->synth, s->channel, e->pitch);
-        return;
-    }
     const int before = fluid_synth_get_active_voice_count(s->synth);
-    fluid_synth_noteon(s->synth, s->channel, e->pitch, e->velocity);
+    fluid_synth_noteon(s->synth, s->channel, e->a, e->b);
     s->mute += before < POLYPHONY / 2 &&
                fluid_synth_get_active_voice_count(s->synth) == before;
 }
 
+static void play(ems_stem *s, const ems_event *e)
+{
+    if (e->kind == EMS_EVENT_ON)
+        strike(s, e);
+    else if (e->kind == EMS_EVENT_OFF)
+        fluid_synth_noteoff(s->synth, s->channel, e->a);
+    else
+        fluid_synth_cc(s->synth, s->channel, e->a, e->b);
+}
+
 static void render_notes(ems_stem *s, float *out, size_t n)
 {
+    const ems_events *e = &s->events;
     const int64_t end = s->block + (int64_t)(n / EMS_BLOCK);
     while (s->block < end) {
-        while (s->next < s->count && s->events[s->next].block <= s->block)
-            play(s, &s->events[s->next++]);
+        while (s->next < e->count && e->items[s->next].block <= s->block)
+            play(s, &e->items[s->next++]);
         int64_t stop = end;
-        if (s->next < s->count && s->events[s->next].block < stop)
-            stop = s->events[s->next].block;
+        if (s->next < e->count && e->items[s->next].block < stop)
+            stop = e->items[s->next].block;
         const int frames = (int)(stop - s->block) * EMS_BLOCK;
         fluid_synth_write_float(s->synth, frames, out, 0, EMS_CHANNELS, out, 1,
                                 EMS_CHANNELS);
@@ -369,54 +364,22 @@ static void render_notes(ems_stem *s, float *out, size_t n)
     }
 }
 
-/* The family's gain, and no constant. */
-static void shape(ems_stem *s, float *x, size_t n)
-{
-    const float gain = strip[s->family].gain;
-    for (int c = 0; c < EMS_CHANNELS; c++) {
-        float in = s->dc_in[c], y = s->dc_out[c];
-        for (size_t i = (size_t)c; i < n * EMS_CHANNELS; i += EMS_CHANNELS) {
-            y = x[i] * gain - in + DC_POLE * y;
-            in = x[i] * gain;
-            x[i] = y;
-        }
-        s->dc_in[c] = in;
-        s->dc_out[c] = y;
-    }
-}
-
 void ems_stem_render(ems_stem *s, float *out, size_t n)
 {
     listener = &s->complaint;
     render_notes(s, out, n);
     listener = NULL;
-    shape(s, out, n);
-    ems_room_add(s->room, out, n, strip[s->family].room);
+    s->absurd += tame(out, n * EMS_CHANNELS);
+    ems_channel_run(&s->desk, out, n);
+    ems_room_add(s->room, out, n, s->send);
 }
 
-ems_family ems_stem_family(const ems_stem *s)
+void ems_stem_tell(const ems_stem *s, ems_stem_state *out)
 {
-    return s->family;
-}
-
-const char *ems_stem_name(const ems_stem *s)
-{
-    return strip[s->family].name;
-}
-
-size_t ems_stem_notes(const ems_stem *s)
-{
-    return s->notes;
-}
-
-size_t ems_stem_mute(const ems_stem *s)
-{
-    return s->mute;
-}
-
-const char *ems_stem_complaint(const ems_stem *s)
-{
-    return s->complaint.text;
+    *out = (ems_stem_state){
+        .family = s->family, .notes = s->events.notes, .mute = s->mute,
+        .absurd = s->absurd, .loudness = s->loudness,
+        .correction = s->correction, .complaint = s->complaint.text};
 }
 
 void ems_stem_free(ems_stem *s)
@@ -430,6 +393,6 @@ void ems_stem_free(ems_stem *s)
         delete_fluid_settings(s->settings);
     listener = NULL;
     ems_room_free(s->room);
-    ems_free(s->events);
+    ems_events_clear(&s->events);
     ems_free(s);
 }

@@ -3,27 +3,37 @@
 #ifndef EMS_SYNTH_H
 #define EMS_SYNTH_H
 #include "audio/bank.h"
-#include "music/piece.h"
-
-/* FluidSynth acts on notes at multiples of this many frames: an onset is off
- * by at most half of it, 0.67 ms. */
-enum { EMS_BLOCK = 64 };
+#include "audio/events.h"
+#include "audio/mixer.h"
 
 typedef struct ems_stem ems_stem;
 
-/* The notes of `family` that begin before frame `frames`. The bank must
- * outlive the stem; the piece need not. NULL: EMS_EFORMAT when the bank lacks
- * the program, EMS_ENOMEM. */
+typedef struct ems_stem_options {
+    uint64_t frames;        /* of the piece: what begins later is left out */
+    const ems_strip *strip; /* borrowed for the call */
+    ems_touch touch;
+} ems_stem_options;
+
+/* Play the notes of `family` with the bank's program, at the loudness that
+ * the balance wants (measured: the bank is asked to play eight notes). The
+ * bank must outlive the stem; the piece need not. NULL: EMS_EFORMAT when the
+ * bank lacks the program, EMS_ENOMEM. */
 ems_stem *ems_stem_new(const ems_bank *bank, const ems_piece *piece,
-                       ems_family family, uint64_t frames, ems_error *err);
+                       ems_family family, const ems_stem_options *options,
+                       ems_error *err);
 /* The next n frames, interleaved; n is a multiple of EMS_BLOCK. */
 void ems_stem_render(ems_stem *s, float *out, size_t n);
 
-ems_family ems_stem_family(const ems_stem *s);
-const char *ems_stem_name(const ems_stem *s); /* "bass", ... */
-size_t ems_stem_notes(const ems_stem *s);
-size_t ems_stem_mute(const ems_stem *s); /* notes the bank has no sound for */
-/* The first thing FluidSynth complained about; "" when nothing. */
-const char *ems_stem_complaint(const ems_stem *s);
+typedef struct ems_stem_state {
+    ems_family family;
+    size_t notes;
+    size_t mute;          /* of them: the bank has no sound for so many */
+    size_t absurd;        /* samples replaced by 0: no numbers, or +24 dBFS */
+    double loudness;      /* of the probe before correction, LUFS */
+    double correction;    /* dB */
+    const char *complaint; /* FluidSynth's first; "" when there is none */
+} ems_stem_state;
+
+void ems_stem_tell(const ems_stem *s, ems_stem_state *out);
 void ems_stem_free(ems_stem *s);
 #endif

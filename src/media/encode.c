@@ -49,8 +49,10 @@ static void candidates(const AVCodec *list[MAX_CANDIDATES + 1],
     list[n] = NULL;
 }
 
-static enum AVSampleFormat sample_format(const AVCodec *codec)
+static enum AVSampleFormat sample_format(const AVCodec *codec, int bits)
 {
+    if (codec->id == AV_CODEC_ID_FLAC)
+        return bits > 16 ? AV_SAMPLE_FMT_S32 : AV_SAMPLE_FMT_S16;
     const enum AVSampleFormat *f = codec->sample_fmts;
     if (!f)
         return AV_SAMPLE_FMT_FLTP;
@@ -61,7 +63,7 @@ static enum AVSampleFormat sample_format(const AVCodec *codec)
 }
 
 static int open_codec(ems_encoder *e, const AVCodec *codec,
-                      const AVOutputFormat *container, int channels)
+                      const AVOutputFormat *container, int channels, int bits)
 {
     e->codec = avcodec_alloc_context3(codec);
     if (!e->codec)
@@ -69,7 +71,9 @@ static int open_codec(ems_encoder *e, const AVCodec *codec,
     av_channel_layout_default(&e->codec->ch_layout, channels);
     e->codec->sample_rate = EMS_ENCODE_RATE;
     e->codec->time_base = (AVRational){1, EMS_ENCODE_RATE};
-    e->codec->sample_fmt = sample_format(codec);
+    e->codec->sample_fmt = sample_format(codec, bits);
+    if (e->codec->sample_fmt == AV_SAMPLE_FMT_S32)
+        e->codec->bits_per_raw_sample = bits;
     e->codec->bit_rate = 96000 * channels;
     e->codec->flags |= AV_CODEC_FLAG_BITEXACT;
     if (container->flags & AVFMT_GLOBALHEADER)
@@ -94,16 +98,16 @@ static int open_conversion(ems_encoder *e)
 }
 
 int ems_encoder_open(ems_encoder *e, const AVOutputFormat *container,
-                     int channels, const char *name, ems_error *err)
+                     int channels, int bits, const char *name, ems_error *err)
 {
     *e = (ems_encoder){0};
     const AVCodec *list[MAX_CANDIDATES + 1];
     candidates(list, container);
     int r = AVERROR_ENCODER_NOT_FOUND;
     for (int i = 0; list[i] && r < 0; i++) {
-        r = open_codec(e, list[i], container, channels);
+        r = open_codec(e, list[i], container, channels, bits);
         if (r < 0 && channels > 2)
-            r = open_codec(e, list[i], container, 2);
+            r = open_codec(e, list[i], container, 2, bits);
     }
     if (r >= 0)
         r = open_conversion(e);

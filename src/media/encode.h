@@ -20,9 +20,11 @@ typedef struct ems_encoder {
 
 /* AAC for the MP4 family, Opus for Matroska and WebM, else what the container
  * prefers. EMS_EUNSUPPORTED: it takes no sound that can be encoded here;
- * `name` is the file's name for that sentence. */
+ * `name` is the file's name for that sentence. bits: 16 or 24, of codecs
+ * without loss. */
 int ems_encoder_open(ems_encoder *e, const AVOutputFormat *container,
-                     int channels, const char *name, ems_error *err);
+                     int channels, int bits, const char *name,
+                     ems_error *err);
 /* `frames` interleaved frames: e->block, fewer only once, at the end; 0 ends
  * the stream. */
 int ems_encoder_send(ems_encoder *e, const float *samples, int frames,

@@ -79,5 +79,17 @@ int ems_media_picture(const char *path,
 /* Does the suffix of `name` say what ems_mux shall write? EMS_EINVAL. */
 int ems_media_can_write(const char *name, ems_error *err);
 
+/* Write the sound of `from` to `to`, stereo at 48 kHz, in what suits the
+ * suffix of its name: .flac (16 or 24 bits), .opus and .ogg (Opus). */
+int ems_media_convert(const char *from, const char *to, int bits,
+                      const ems_run *run, ems_error *err);
+
+/* Hand the sound of a file, 48 kHz stereo interleaved, to `ear` in stretches
+ * of a second; a nonzero return ends it with that code. */
+typedef int (*ems_media_ear)(void *user, const float *x, size_t frames,
+                             ems_error *err);
+int ems_media_listen(const char *path, ems_media_ear ear, void *user,
+                     const ems_run *run, ems_error *err);
+
 /* ems_mux of emsync.h lives here: mux.c. */
 #endif

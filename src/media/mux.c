@@ -9,8 +9,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Mixed sound above this is scaled down as a whole: no limiter, no clipping. */
-static const float highest_peak = 0.98f;
+/* A mix is limited to -1 dBTP, or to what the original sound reaches anyway:
+ * that stays as loud as it is. */
+static const double ceiling_db = -1, highest_peak = 0.98;
+/* WCAG 2.2, criterion 1.4.7: how far speech lies above what is behind it. */
+static const double accessible_db = 20, reserve_db = 0.5;
 /* Stamps beyond this many seconds are nonsense or an attack. */
 static const int64_t longest = 24 * 3600;
 
@@ -25,6 +28,8 @@ typedef struct muxing {
     ems_outfile out;
     ems_encoder encoder;
     ems_track track;
+    ems_duck duck;
+    ems_speech_ratio ratio;
     AVStream *sound;       /* the new one, in the output */
     AVPacket *packet;
     int mixed;             /* input stream that becomes the mix, or -1 */
@@ -39,7 +44,8 @@ typedef struct muxing {
 
 ems_mux_options ems_mux_defaults(void)
 {
-    return (ems_mux_options){.audio = EMS_AUDIO_MIX, .music_db = -6};
+    return (ems_mux_options){.audio = EMS_AUDIO_MIX, .music_db = -6,
+                             .duck_db = 11};
 }
 
 /* Time on the file's clock -> samples on the output's, which begins at 0. */
@@ -122,7 +128,7 @@ static int channels_of_sound(const muxing *m)
     return n <= 2 ? 2 : n <= 6 ? 6 : 8;
 }
 
-static int open_track(muxing *m)
+static int open_track(muxing *m, double ceiling)
 {
     ems_track_options o = {
         .music = m->wav,
@@ -132,30 +138,68 @@ static int open_track(muxing *m)
         .lead = m->first - m->origin,
         .music_gain = m->mixed >= 0
                           ? (float)pow(10, m->options.music_db / 20) : 1,
+        .duck = &m->duck,
+        .ceiling = ceiling,
         .layout = &m->encoder.codec->ch_layout,
         .run = m->run,
     };
     return ems_track_open(&m->track, &o, m->err);
 }
 
-/* A mix is read twice: first to find out how loud it gets. */
+/* What the first reading found: how far the music must step back. */
+static void set_duck(muxing *m, const ems_track *t)
+{
+    ems_speech_ratio *r = &m->ratio;
+    if (!t->duck)
+        return;
+    const double music = ems_speech_meter_lufs(&t->meter, EMS_HEAR_MUSIC);
+    r->seconds = ems_duck_seconds(&m->duck);
+    r->speech = ems_speech_meter_lufs(&t->meter, EMS_HEAR_SPEECH);
+    r->before = r->speech - music;
+    m->duck.db = m->options.duck_db;
+    if (m->options.accessible)
+        m->duck.db = fmax(m->duck.db, fmin(accessible_db + reserve_db -
+                                               r->before, 60));
+    r->duck = m->duck.db;
+}
+
+/* A mix is read twice: first to find out how loud it gets, and how loud
+ * speech and music are while people speak. */
 static int open_sound(muxing *m)
 {
     m->origin = m->mixed >= 0 ? 0 : m->first;
-    int code = open_track(m);
+    int code = ems_duck_open(&m->duck, m->options.speech,
+                             m->options.speech_count, 0, m->err);
+    if (code == EMS_OK)
+        code = open_track(m, 0);
     if (code < 0 || m->mixed < 0)
         return code;
-    float peak;
-    code = ems_track_peak(&m->track, &peak, m->err);
+    code = ems_track_survey(&m->track, m->err);
+    set_duck(m, &m->track);
+    const double own = fmin((double)m->track.own_peak, highest_peak);
+    const double ceiling = fmax(pow(10, ceiling_db / 20), own);
+    const int limited = (double)m->track.peak > 0.5 * ceiling;
     ems_track_close(&m->track);
-    if (code == EMS_OK)
-        code = open_track(m);
-    if (code == EMS_OK && peak > highest_peak) {
-        m->track.scale = highest_peak / peak;
-        ems_log(m->run, EMS_LOG_INFO, "the mix is made %.1f dB softer so that "
-                "it does not clip", -20 * log10((double)m->track.scale));
-    }
-    return code;
+    return code == EMS_OK ? open_track(m, limited ? ceiling : 0) : code;
+}
+
+/* What was done, once it is done. */
+static void tell(muxing *m)
+{
+    ems_speech_ratio *r = &m->ratio;
+    const double limited = ems_track_limited(&m->track);
+    if (limited > 0.05)
+        ems_log(m->run, EMS_LOG_INFO, "the limiter takes at most %.1f dB off "
+                "the mix", limited);
+    if (!m->track.duck)
+        return;
+    r->after = r->speech - ems_speech_meter_lufs(&m->track.meter,
+                                                 EMS_HEAR_MUSIC);
+    ems_log(m->run, EMS_LOG_INFO, "speech lies %.1f LU above the music, %.1f "
+            "without ducking", r->after, r->before);
+    if (m->options.accessible && r->after < accessible_db)
+        ems_log(m->run, EMS_LOG_WARNING, "speech lies only %.1f LU above the "
+                "music, not 20", r->after);
 }
 
 static int add_sound_stream(muxing *m)
@@ -342,7 +386,7 @@ static int mux(muxing *m, const char *out)
         code = find_first(m);
     if (code == EMS_OK)
         code = ems_encoder_open(&m->encoder, m->out.format->oformat,
-                                channels_of_sound(m), out, m->err);
+                                channels_of_sound(m), 16, out, m->err);
     if (code == EMS_OK && m->encoder.block > EMS_TRACK_BLOCK)
         code = ems_fail(m->err, EMS_EINTERNAL, "the encoder %s wants blocks "
                         "of %d", m->encoder.codec->codec->name,
@@ -361,13 +405,26 @@ static int mux(muxing *m, const char *out)
     if (code == EMS_OK)
         code = ems_outfile_commit(&m->out, m->err);
     if (code == EMS_OK)
+        tell(m);
+    if (code == EMS_OK)
         ems_progress(m->run, "mux", 1);
     return code;
 }
 
+static int check_options(const ems_mux_options *o, ems_error *err)
+{
+    if (!isfinite(o->music_db) || o->music_db > 40)
+        return ems_fail(err, EMS_EINVAL, "mux: the music's gain must be a "
+                        "number of at most 40 dB");
+    if (!(o->duck_db >= 0 && o->duck_db <= 60))
+        return ems_fail(err, EMS_EINVAL, "mux: music can be lowered by 0 to "
+                        "60 dB under speech, not by %g", o->duck_db);
+    return EMS_OK;
+}
+
 int ems_mux(const char *video, const char *wav, const char *out,
-            const ems_mux_options *options, const ems_run *run,
-            ems_error *err)
+            const ems_mux_options *options, ems_speech_ratio *speech,
+            const ems_run *run, ems_error *err)
 {
     ems_error own;
     err = err ? err : &own;
@@ -382,14 +439,16 @@ int ems_mux(const char *video, const char *wav, const char *out,
     m->run = run;
     m->err = err;
     m->packet = av_packet_alloc();
-    int code = ems_out_of_memory(err);
-    if (m->packet)
-        code = isfinite(m->options.music_db) && m->options.music_db <= 40
-                   ? mux(m, out)
-                   : ems_fail(err, EMS_EINVAL, "mux: the music's gain must be "
-                              "a number of at most 40 dB");
+    m->ratio = (ems_speech_ratio){.speech = NAN, .before = NAN, .after = NAN};
+    int code = m->packet ? check_options(&m->options, err)
+                         : ems_out_of_memory(err);
+    if (code == EMS_OK)
+        code = mux(m, out);
+    if (speech)
+        *speech = m->ratio;
     av_packet_free(&m->packet);
     ems_track_close(&m->track);
+    ems_duck_close(&m->duck);
     ems_encoder_close(&m->encoder);
     ems_outfile_discard(&m->out);
     ems_source_close(&m->in);

@@ -1,7 +1,10 @@
 /* track.h - the new sound of a video as one stream of samples: the music, or
- * the original sound with the music added. Internal to src/media. */
+ * the original sound with the music added, softer where there is speech.
+ * Internal to src/media. */
 #ifndef EMS_TRACK_H
 #define EMS_TRACK_H
+#include "base/limiter.h"
+#include "media/duck.h"
 #include "media/pcm.h"
 
 typedef struct ems_track_options {
@@ -9,8 +12,11 @@ typedef struct ems_track_options {
     const char *original;    /* NULL: music alone */
     int64_t origin;          /* of the track on the original's clock, in */
     AVRational base;         /* ... this unit */
-    int64_t lead;            /* samples before the music begins */
+    int64_t lead;            /* samples before the music begins: the film's
+                                first frame */
     float music_gain;        /* linear */
+    const ems_duck *duck;    /* borrowed; NULL: no speech is known */
+    double ceiling;          /* of a mix, linear; 0: no limiter */
     const AVChannelLayout *layout;
     const ems_run *run;
 } ems_track_options;
@@ -20,9 +26,18 @@ typedef struct ems_track {
     int mixing;
     int channels;
     int64_t at;              /* samples given out */
+    int64_t read;            /* samples mixed so far: at, or ahead of it */
+    int64_t end;             /* of what is heard, once known */
     int64_t lead, music_end; /* where the music begins and stops */
-    float gain, scale;       /* of the music; of the sum */
+    float gain;              /* of the music */
+    const ems_duck *duck;
+    ems_speech_meter meter;  /* of what is heard during speech */
     float *buffer;           /* [EMS_TRACK_BLOCK, channels] */
+    ems_limiter *limiter;    /* NULL: none */
+    float *window;           /* [EMS_TAPS + EMS_TRACK_BLOCK + EMS_MARGIN,
+                                channels]: from at - EMS_TAPS on */
+    float *need, *factor;
+    float peak, own_peak;    /* samples: of the mix, of the original */
 } ems_track;
 
 enum { EMS_TRACK_BLOCK = 4608 }; /* the largest block of any encoder here */
@@ -33,7 +48,9 @@ int ems_track_open(ems_track *t, const ems_track_options *options,
  * Returns how many of them come before the end of everything. */
 int64_t ems_track_read(ems_track *t, float *out, int64_t frames,
                        ems_error *err);
-/* The largest sample of the whole track; reads it to its end. */
-int ems_track_peak(ems_track *t, float *peak, ems_error *err);
+/* Read a mix to its end: `peak`, `own_peak` and `meter` are known then. */
+int ems_track_survey(ems_track *t, ems_error *err);
+/* dB that the limiter took away at most so far. */
+double ems_track_limited(const ems_track *t);
 void ems_track_close(ems_track *t); /* harmless when zeroed */
 #endif

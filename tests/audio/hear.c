@@ -55,28 +55,61 @@ static uint32_t le(const uint8_t *p, int bytes)
     return v;
 }
 
+/* The first byte of a chunk's content, by walking from chunk to chunk. */
+static const uint8_t *find_chunk(const ems_bytes *b, const char *id,
+                                 uint32_t *size)
+{
+    for (size_t at = 12; at + 8 <= b->size;) {
+        *size = le(b->data + at + 4, 4);
+        if (memcmp(b->data + at, id, 4) == 0) {
+            assert_true(at + 8 + *size <= b->size);
+            return b->data + at + 8;
+        }
+        at += 8 + *size + (*size & 1);
+    }
+    fail_msg("no chunk %s", id);
+    return NULL;
+}
+
+static float sample_of(const uint8_t *p, int bits)
+{
+    float x;
+    if (bits == 32)
+        memcpy(&x, p, sizeof x);
+    else
+        x = (float)((int32_t)(le(p, bits / 8) << (32 - bits)) >> (32 - bits)) /
+            (bits == 24 ? 8388608.0f : 32768.0f);
+    return x;
+}
+
 sound sound_read(const char *path)
 {
     ems_bytes b;
     ems_error err;
+    uint32_t size, data;
     if (ems_bytes_map(&b, path, 0, &err) < 0)
         fail_msg("%s", err.text);
     assert_true(b.size >= 68);
     assert_memory_equal(b.data, "RIFF", 4);
     assert_int_equal(le(b.data + 4, 4), b.size - 8);
-    assert_memory_equal(b.data + 8, "WAVEfmt ", 8);
-    assert_int_equal(le(b.data + 20, 2), 0xfffe);
-    assert_int_equal(le(b.data + 22, 2), 2);
-    assert_int_equal(le(b.data + 24, 4), 48000);
-    assert_int_equal(le(b.data + 34, 2), 24);
-    assert_memory_equal(b.data + 60, "data", 4);
-    assert_int_equal(le(b.data + 64, 4), b.size - 68);
-    sound s = {.frames = (b.size - 68) / 6};
+    assert_memory_equal(b.data + 8, "WAVE", 4);
+    const uint8_t *f = find_chunk(&b, "fmt ", &size);
+    assert_int_equal(le(f, 2), 0xfffe);
+    assert_int_equal(le(f + 2, 2), 2);
+    assert_int_equal(le(f + 4, 4), 48000);
+    sound s = {.bits = (int)le(f + 14, 2)};
+    assert_int_equal(le(f + 24, 2), s.bits == 32 ? 3 : 1);
+    const uint8_t *x = find_chunk(&b, "bext", &size);
+    assert_int_equal(size, 602);
+    s.origin = (uint64_t)le(x + 342, 4) << 32 | le(x + 338, 4);
+    s.lufs = (int16_t)le(x + 412, 2) / 100.0;
+    x = find_chunk(&b, "data", &data);
+    assert_true(x + data == b.data + b.size);
+    const uint32_t bytes = (uint32_t)s.bits / 8;
+    s.frames = data / (2 * bytes);
     s.x = malloc(s.frames * 2 * sizeof *s.x + 1);
-    for (size_t i = 0; i < s.frames * 2; i++) {
-        const uint32_t v = le(b.data + 68 + 3 * i, 3) << 8;
-        s.x[i] = (float)((int32_t)v >> 8) / 8388608.0f;
-    }
+    for (size_t i = 0; i < s.frames * 2; i++)
+        s.x[i] = sample_of(x + bytes * i, s.bits);
     ems_bytes_unmap(&b);
     return s;
 }

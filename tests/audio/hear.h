@@ -10,6 +10,9 @@
 typedef struct sound {
     float *x;       /* interleaved stereo; free with free() */
     size_t frames;
+    int bits;       /* 16, 24; 32: float */
+    uint64_t origin; /* of bext, samples since midnight */
+    double lufs;    /* as bext says */
 } sound;
 
 /* A piece with room for `most` notes; free with free(). */
@@ -18,7 +21,7 @@ void piece_add(ems_piece *p, double start, double length, int family,
                int pitch, int velocity);
 /* All five families, about `density` notes a second, always the same. */
 ems_piece *piece_dense(double duration, double density);
-/* Fails the test unless the file is 24-bit 48 kHz stereo PCM. */
+/* Fails the test unless the file is a 48 kHz stereo broadcast WAV. */
 sound sound_read(const char *path);
 double sound_lufs(const sound *s);
 double sound_true_peak(const sound *s); /* dBTP */

@@ -1,7 +1,7 @@
 /* The limiter's promise, and the WAV file. */
 #include "ems_test.h"
 
-#include "audio/master.h"
+#include "audio/loudness.h"
 #include "audio/wav.h"
 #include "base/rng.h"
 
@@ -29,7 +29,7 @@ static double limit(double gain, double ceiling, size_t chunk, float *out)
 {
     static ems_limiter l;
     static float g[CHUNK], need[CHUNK + EMS_AHEAD + 1];
-    ems_limiter_begin(&l, gain, ceiling);
+    ems_limiter_begin(&l, gain, ceiling, 2);
     for (size_t at = 0; at < FRAMES; at += chunk) {
         const size_t n = FRAMES - at < chunk ? FRAMES - at : chunk;
         ems_limiter_next(&l, g, need, sound + 2 * at, n);
@@ -87,18 +87,22 @@ static void test_rf64(void **state)
     (void)state;
     const char *path = EMS_SCRATCH "/large.wav";
     const uint64_t frames = (uint64_t)48000 * 3600 * 5;
+    const ems_wav_spec spec = {.path = path, .frames = frames,
+                               .sample = EMS_PCM24};
     ems_wav w;
     ems_error err;
-    assert_int_equal(ems_wav_create(&w, path, frames, &err), EMS_OK);
+    assert_int_equal(ems_wav_create(&w, &spec, &err), EMS_OK);
     float x[4] = {0.5f, -0.5f, 1.5f, -1.5f};
+    ems_wav_round(EMS_PCM24, 0, x, 2);
     assert_int_equal(ems_wav_seal(&w, 0, x, 2, &err), EMS_OK);
     if (ems_wav_commit(&w, &err) < 0)
         skip(); /* no sparse files here */
+    enum { HEADER = 690 + 36 };
     FILE *f = fopen(path, "rb");
-    uint8_t h[128] = {0};
+    uint8_t h[HEADER + 12] = {0};
     assert_int_equal(fread(h, 1, sizeof h, f), sizeof h);
     fseeko(f, 0, SEEK_END);
-    assert_int_equal(ftello(f), 104 + frames * 6);
+    assert_int_equal(ftello(f), HEADER + frames * 6);
     fclose(f);
     unlink(path);
     assert_memory_equal(h, "RF64\xff\xff\xff\xffWAVEds64", 16);
@@ -106,11 +110,60 @@ static void test_rf64(void **state)
     memcpy(&data, h + 28, 8);
     assert_int_equal(data, frames * 6);
     memcpy(&data, h + 20, 8);
-    assert_int_equal(data, frames * 6 + 96);
-    assert_memory_equal(h + 96, "data\xff\xff\xff\xff", 8);
-    static const uint8_t pcm[12] = {0, 0, 0x40, 0, 0, 0xc0,
-                                    0xff, 0xff, 0x7f, 0, 0, 0x80};
-    assert_memory_equal(h + 104, pcm, 12);
+    assert_int_equal(data, frames * 6 + HEADER - 8);
+    assert_memory_equal(h + HEADER - 8, "data\xff\xff\xff\xff", 8);
+    static const uint8_t clipped[6] = {0xff, 0xff, 0x7f, 0, 0, 0x80};
+    assert_memory_equal(h + HEADER + 6, clipped, 6);
+}
+
+/* Dither makes the error of rounding noise of constant power, whatever the
+ * sound: a quarter step's square; and a tone below one step still sounds. */
+static void test_dither(void **state)
+{
+    (void)state;
+    const double step = 1.0 / 32768;
+    double power = 0, tone = 0;
+    for (int i = 0; i < FRAMES; i++)
+        for (int c = 0; c < 2; c++)
+            out[2 * i + c] = (float)(0.4 * step * sin(i * 0.05 + c));
+    memcpy(other, out, sizeof out);
+    for (size_t at = 0; at < FRAMES; at += 480)
+        ems_wav_round(EMS_PCM16, at, other + 2 * at, 480);
+    for (int i = 0; i < FRAMES * 2; i++) {
+        const double e = ((double)other[i] - (double)out[i]) / step;
+        power += e * e / (FRAMES * 2);
+        tone += (double)other[i] * (double)out[i];
+        assert_true(fabs(e) <= 1.5);
+        assert_true(rint((double)other[i] / step) == (double)other[i] / step);
+    }
+    assert_true(fabs(power - 0.25) < 0.01); /* 1/12 + 2/12 */
+    double own = 0;
+    for (int i = 0; i < FRAMES * 2; i++)
+        own += (double)out[i] * (double)out[i];
+    assert_true(fabs(tone / own - 1) < 0.05);
+    memset(other, 0, sizeof other);
+    ems_wav_round(EMS_PCM24, 0, other, FRAMES);
+    for (int i = 0; i < FRAMES * 2; i++)
+        assert_true(other[i] == 0); /* silence stays silence */
+}
+
+/* Our quick true peak against libebur128's: for white noise, whose highest
+ * tones both filters pass differently, ours is a little on the safe side. */
+static void test_quick_peak(void **state)
+{
+    (void)state;
+    make_sound();
+    ems_peak_meter *m = calloc(1, sizeof *m);
+    for (size_t chunk = 1; chunk <= FRAMES; chunk = chunk * 7 + 3) {
+        ems_peak_meter_begin(m);
+        for (size_t at = 0; at < FRAMES; at += chunk)
+            ems_peak_meter_add(m, sound + 2 * at,
+                               FRAMES - at < chunk ? FRAMES - at : chunk);
+        const double ours = ems_peak_meter_end(m);
+        const double more = ems_to_db(ours / true_peak(sound));
+        assert_true(more > -0.1 && more < 0.4);
+    }
+    free(m);
 }
 
 int main(void)
@@ -120,6 +173,8 @@ int main(void)
         cmocka_unit_test(test_below_ceiling_untouched),
         cmocka_unit_test(test_chunks),
         cmocka_unit_test(test_rf64),
+        cmocka_unit_test(test_dither),
+        cmocka_unit_test(test_quick_peak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

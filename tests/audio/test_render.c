@@ -18,6 +18,7 @@ static ems_render_options with_bank(const char *font)
 {
     ems_render_options o = ems_render_defaults();
     o.soundfont = font;
+    o.humanize = 0;
     return o;
 }
 
@@ -25,7 +26,7 @@ static void must_render(ems_piece *p, const ems_render_options *o,
                         const ems_run *run, ems_loudness *l)
 {
     ems_error err = {0};
-    if (ems_render_measured(p, OUT, o, run, l, &err) < 0)
+    if (ems_render_wav(p, OUT, o, run, l, &err) < 0)
         fail_msg("%s", err.text);
 }
 
@@ -108,7 +109,8 @@ static void test_loudness(void **state)
     free_piece(p);
 }
 
-/* Stems carry the limiter's curve too: they add up to the mix. */
+/* Added up in the order of families, the stems are the mix before the master
+ * to the last bit of float. */
 static void test_stems(void **state)
 {
     (void)state;
@@ -117,11 +119,12 @@ static void test_stems(void **state)
     ems_piece *p = piece_dense(6, 30);
     ems_render_options o = with_bank(TINY_SF2);
     o.stems = STEMS;
-    o.lufs = -10; /* the limiter works */
-    ems_loudness l;
-    must_render(p, &o, NULL, &l);
-    assert_true(l.limited > 0.5);
+    o.raw = 1;
+    o.sample = EMS_FLOAT32;
+    o.humanize = 5;
+    must_render(p, &o, NULL, NULL);
     const sound mix = sound_read(OUT);
+    assert_int_equal(mix.bits, 32);
     float *sum = calloc(mix.frames * 2, sizeof *sum);
     for (int f = 0; f < EMS_FAMILIES; f++) {
         char path[512];
@@ -132,12 +135,116 @@ static void test_stems(void **state)
             sum[i] += s.x[i];
         free(s.x);
     }
-    for (size_t i = 0; i < mix.frames * 2; i++)
-        if (fabsf(sum[i] - mix.x[i]) > 4e-7f)
-            fail_msg("sample %zu: stems %g, mix %g", i, (double)sum[i],
-                     (double)mix.x[i]);
+    assert_memory_equal(sum, mix.x, mix.frames * 2 * sizeof *sum);
     free(sum);
     free(mix.x);
+    free_piece(p);
+}
+
+/* 16 and 24 bits, dithered, and float are one sound; timecode and loudness
+ * stand in the broadcast chunk. */
+static void test_formats(void **state)
+{
+    (void)state;
+    static const ems_sample_type type[] = {EMS_FLOAT32, EMS_PCM24, EMS_PCM16};
+    static const int bits[] = {32, 24, 16};
+    ems_piece *p = piece_dense(3, 15);
+    ems_render_options o = with_bank(TINY_SF2);
+    o.origin = 3600.5;
+    sound s[3];
+    for (int k = 0; k < 3; k++) {
+        ems_loudness l;
+        o.sample = type[k];
+        must_render(p, &o, NULL, &l);
+        s[k] = sound_read(OUT);
+        assert_int_equal(s[k].bits, bits[k]);
+        assert_int_equal(s[k].origin, 48000 * 3600 + 24000);
+        assert_true(fabs(s[k].lufs - l.lufs) < 0.006);
+        assert_true(fabs(sound_lufs(&s[k]) - l.lufs) < 0.01);
+    }
+    for (size_t i = 0; i < s[0].frames * 2; i++) {
+        assert_true(fabsf(s[1].x[i] - s[0].x[i]) < 2 / 8388608.0f);
+        assert_true(fabsf(s[2].x[i] - s[0].x[i]) < 2 / 32768.0f);
+    }
+    for (int k = 0; k < 3; k++)
+        free(s[k].x);
+    free_piece(p);
+}
+
+static double rms(const sound *s, double from, double to)
+{
+    double sum = 0;
+    const size_t a = (size_t)(from * 48000), b = (size_t)(to * 48000);
+    for (size_t i = 2 * a; i < 2 * b; i++)
+        sum += (double)s->x[i] * (double)s->x[i];
+    return sqrt(sum / (double)(2 * (b - a)));
+}
+
+/* Harder is louder; expression and pedal are obeyed. */
+static void test_expression(void **state)
+{
+    (void)state;
+    ems_piece *p = piece_new(8, 8);
+    ems_control control[3] = {{4, EMS_PIANO, EMS_CC_EXPRESSION, 40},
+                              {5.9, EMS_PIANO, EMS_CC_EXPRESSION, 127},
+                              {5.9, EMS_PIANO, EMS_CC_SUSTAIN, 127}};
+    p->controls = control;
+    p->control_count = 3;
+    piece_add(p, 0, 0.9, EMS_PIANO, 60, 40);
+    piece_add(p, 2, 0.9, EMS_PIANO, 60, 100);
+    piece_add(p, 4, 0.9, EMS_PIANO, 60, 100);
+    piece_add(p, 6, 0.2, EMS_PIANO, 60, 100);
+    ems_render_options o = with_bank(TINY_SF2);
+    o.raw = 1;
+    o.sample = EMS_FLOAT32;
+    o.fade = 0;
+    o.mixer = "piano room=0";
+    must_render(p, &o, NULL, NULL);
+    const sound s = sound_read(OUT);
+    const double soft = rms(&s, 0.2, 0.7), loud = rms(&s, 2.2, 2.7);
+    assert_true(loud > 2 * soft);
+    assert_true(rms(&s, 4.2, 4.7) < 0.2 * loud);
+    assert_true(rms(&s, 1.4, 1.9) < 0.01 * soft); /* let go */
+    assert_true(rms(&s, 6.5, 7.5) > 0.5 * loud);  /* held by the pedal */
+    free(s.x);
+    free_piece(p);
+}
+
+/* A last chord is let go in time to ring out: it sounds on when a fade of
+ * 3 s would have begun, and the end is silent. */
+static void test_composed_ending(void **state)
+{
+    (void)state;
+    ems_piece *p = piece_new(10, 40);
+    for (int i = 0; i < 15; i++)
+        piece_add(p, 0.5 * i, 0.5, EMS_PIANO, 60, 90);
+    piece_add(p, 7.5, 2.5, EMS_PIANO, 64, 90);
+    ems_render_options o = with_bank(TINY_SF2);
+    o.lufs = -30;
+    must_render(p, &o, NULL, NULL);
+    const sound s = sound_read(OUT);
+    const double before = rms(&s, 6, 7);
+    assert_true(rms(&s, 7.6, 8.4) > 0.8 * before);
+    assert_true(rms(&s, 9.95, 10) < 0.01 * before);
+    free(s.x);
+    free_piece(p);
+}
+
+/* 100,000 notes in one moment: as many as there are keys can sound. */
+static void test_a_wall_of_notes(void **state)
+{
+    (void)state;
+    ems_piece *p = piece_new(2, 100000);
+    for (int i = 0; i < 100000; i++)
+        piece_add(p, 0.5, 0.5, i % EMS_FAMILIES, i % 128, 1 + i % 127);
+    const ems_render_options o = with_bank(TINY_SF2);
+    ems_loudness l;
+    must_render(p, &o, NULL, &l);
+    const sound s = sound_read(OUT);
+    for (size_t i = 0; i < 2 * s.frames; i++)
+        assert_true(isfinite(s.x[i]) && fabsf(s.x[i]) < 0.9f);
+    assert_true(fabs(l.lufs + 14) < 0.2);
+    free(s.x);
     free_piece(p);
 }
 
@@ -219,7 +326,7 @@ static void must_refuse(ems_piece *p, const ems_render_options *o,
                         const char *part)
 {
     ems_error err = {0};
-    const int got = ems_render(p, out, o, run, &err);
+    const int got = ems_render_wav(p, out, o, run, NULL, &err);
     if (got != code || !strstr(err.text, part))
         fail_msg("%s: code %d \"%s\", not %d \"%s\"", out, got, err.text,
                  code, part);
@@ -302,13 +409,18 @@ static void test_full_disk(void **state)
 {
     (void)state;
     ems_piece *p = piece_dense(5, 10);
-    const ems_render_options o = with_bank(TINY_SF2);
+    ems_render_options o = with_bank(TINY_SF2);
     struct rlimit old;
     getrlimit(RLIMIT_FSIZE, &old);
     signal(SIGXFSZ, SIG_IGN);
-    setrlimit(RLIMIT_FSIZE, &(struct rlimit){500000, old.rlim_max});
-    must_refuse(p, &o, OUT, NULL, EMS_EIO, "cannot write");
-    setrlimit(RLIMIT_FSIZE, &old);
+    for (int stems = 0; stems < 2; stems++) {
+        o.stems = stems ? STEMS : NULL; /* amidst a stem, then the mix */
+        unlink(STEMS "/piano.wav");
+        setrlimit(RLIMIT_FSIZE, &(struct rlimit){500000, old.rlim_max});
+        must_refuse(p, &o, OUT, NULL, EMS_EIO, "cannot write");
+        setrlimit(RLIMIT_FSIZE, &old);
+        assert_int_not_equal(access(STEMS "/piano.wav", F_OK), 0);
+    }
     free_piece(p);
 }
 
@@ -323,7 +435,7 @@ static void test_out_of_memory(void **state)
     for (long n = 1; code != EMS_OK; n++) {
         ems_error err = {0};
         ems_alloc_fail_at(n);
-        code = ems_render(p, OUT, &o, &run, &err);
+        code = ems_render_wav(p, OUT, &o, &run, NULL, &err);
         ems_alloc_fail_at(0);
         assert_int_equal(leftovers(0), 0);
         if (code != EMS_OK && code != EMS_ENOMEM && code != EMS_EFORMAT)
@@ -386,6 +498,10 @@ int main(void)
         cmocka_unit_test(test_onsets),
         cmocka_unit_test(test_loudness),
         cmocka_unit_test(test_stems),
+        cmocka_unit_test(test_formats),
+        cmocka_unit_test(test_expression),
+        cmocka_unit_test(test_composed_ending),
+        cmocka_unit_test(test_a_wall_of_notes),
         cmocka_unit_test(test_same_bytes),
         cmocka_unit_test(test_ending),
         cmocka_unit_test(test_struck_again),

@@ -16,7 +16,11 @@ static void play(const ems_bank *bank, ems_family family)
     ems_piece piece = {.duration = 1, .notes = notes, .note_count = 3};
     for (size_t i = 0; i < piece.note_count; i++)
         notes[i].family = (uint8_t)family;
-    ems_stem *s = ems_stem_new(bank, &piece, family, 48000, NULL);
+    ems_strip strip[EMS_FAMILIES];
+    ems_mixer_parse(strip, NULL, NULL);
+    const ems_stem_options o = {.frames = 48000, .strip = &strip[family],
+                                .touch = {.release = 1e9}};
+    ems_stem *s = ems_stem_new(bank, &piece, family, &o, NULL);
     for (int i = 0; s && i < 4; i++)
         ems_stem_render(s, sound, 8 * EMS_BLOCK);
     ems_stem_free(s);
