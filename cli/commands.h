@@ -148,5 +148,6 @@ extern const cli_command cli_score, cli_analyze, cli_plan, cli_cuts, cli_compose
     cli_doctor, cli_text, cli_train_text, cli_evaluate_text, cli_bench_text,
     cli_rate, cli_train_critic, cli_evaluate_critic, cli_experts_list,
     cli_experts_check, cli_experts_add, cli_experts_convert, cli_experts_bench,
-    cli_train_emotion, cli_train_genre;
+    cli_train_emotion, cli_train_genre,
+    cli_enhance, cli_train_enhancer, cli_evaluate_enhancer;
 #endif

@@ -433,6 +433,93 @@ EMS_API int ems_report_save(const ems_report *r, const char *path,
                             ems_error *err);
 EMS_API void ems_report_clear(ems_report *r);
 
+/* ---- The enhancer -------------------------------------------------------- */
+
+typedef enum ems_enhancer_kind { EMS_ENHANCER_RESNET, EMS_ENHANCER_UNET } ems_enhancer_kind;
+
+/* A network that restores the treble of dull sound (docs/SOUND.md). The
+ * paper's: resnet, width 512, 15 blocks (55,074,306 parameters); unet, width
+ * 128 (56,424,324). */
+typedef struct ems_enhancer_shape {
+    ems_enhancer_kind kind;
+    int width;      /* channels of a resnet's layers, of a unet's first one */
+    int blocks;     /* of a resnet */
+    int batch_norm; /* nonzero: normalise after convolutions */
+    double dropout; /* while training; not together with batch norm */
+} ems_enhancer_shape;
+
+typedef struct ems_enhance_options {
+    const char *weights; /* NULL: the network that ships */
+    int always;          /* nonzero: restore even what is not dull */
+} ems_enhance_options;
+
+typedef struct ems_enhance_result {
+    double seconds;      /* of sound */
+    double edge;         /* Hz where the sound ended; 0: it has no edge */
+    int restored;        /* 0: left as it is */
+    int rate, channels;  /* of what was written */
+} ems_enhance_result;
+
+EMS_API ems_enhance_options ems_enhance_defaults(void);
+/* Restore the treble of a file's sound (any that FFmpeg reads; of a film, the
+ * main sound) and write a 24-bit WAV: 44.1 kHz for rates up to that and its
+ * multiples, else 48; mono stays mono, more than two channels become stereo.
+ * Sound that has no edge below 16 kHz is written as it is. Memory does not
+ * grow with length. `result` may be NULL. */
+EMS_API int ems_enhance(const char *in, const char *out,
+                        const ems_enhance_options *options,
+                        ems_enhance_result *result, const ems_run *run,
+                        ems_error *err);
+
+/* What a network learns to undo, by zero-phase low-pass filters. */
+typedef enum ems_enhancer_filters {
+    EMS_FILTERS_ONE,    /* Chebyshev-I of order 6 at 11,025 Hz alone */
+    EMS_FILTERS_BANK,   /* the paper's augmentation: Chebyshev-I 6, 8, 10, 12,
+                           Bessel 6, 12, elliptic 6, 12 at 11,025 Hz */
+    EMS_FILTERS_RANDOM, /* any of four families, order 2 to 12, 4 to 16 kHz;
+                           one chunk of eight unfiltered */
+} ems_enhancer_filters;
+
+typedef struct ems_enhancer_options {
+    ems_enhancer_shape shape;
+    ems_enhancer_filters filters;
+    const char *music;    /* folder of full-band music (all FFmpeg reads) */
+    const char *out;      /* weights (safetensors); beside it .ckpt and .log */
+    int resume;           /* nonzero: go on from out.ckpt */
+    int batch, chunk;     /* chunks of so many samples per step */
+    int steps;            /* in all */
+    double lr;            /* highest rate; 100 steps up, a half cosine down to
+                             a hundredth */
+    uint64_t seed;
+    double checkpoint_minutes;
+    int validate_steps;   /* between two scores of the held-out tunes */
+    double tune_seconds;  /* at most, of each file */
+} ems_enhancer_options;
+
+EMS_API ems_enhancer_options ems_enhancer_defaults(void);
+/* Teach the network on the folder's music but every eighth file, which is held
+ * out. Cancelling leaves out.ckpt. Equal options and music give equal
+ * weights, for any number of threads. */
+EMS_API int ems_train_enhancer(const ems_enhancer_options *options,
+                               const ems_run *run, ems_error *err);
+
+typedef struct ems_enhancer_score { /* means over the tunes */
+    char filter[16];
+    size_t tunes;
+    double snr_in, snr_out; /* signal to noise, dB, of the filtered sound and
+                               of the restored one */
+    double lsd_in, lsd_out; /* log-spectral distance, dB */
+} ems_enhancer_score;
+
+/* Filter `seconds` of every tune of a folder from second 8 on, restore it, and
+ * compare with the truth. filters: names with commas, "cheby1-6,butter-6",
+ * or "none" for sound as it is; scores: one for each, at most `most`. `weights`
+ * NULL: the network that ships. Returns how many, or a negative code. */
+EMS_API int ems_evaluate_enhancer(const char *weights, const char *music,
+                                  const char *filters, double seconds,
+                                  ems_enhancer_score *scores, int most,
+                                  const ems_run *run, ems_error *err);
+
 /* ---- Words --------------------------------------------------------------- */
 
 typedef struct ems_text ems_text; /* a classifier of texts; read-only */

@@ -2,7 +2,7 @@
 
 #include "base/exact.h"
 #include "base/mem.h"
-#include "emotion/spectrum.h"
+#include "base/spectrum.h"
 #include "media/media.h"
 
 #include <math.h>

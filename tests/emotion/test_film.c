@@ -5,7 +5,7 @@
 #include "emotion/film.h"
 #include "emotion/picture.h"
 #include "emotion/sound.h"
-#include "emotion/spectrum.h"
+#include "base/spectrum.h"
 
 #include <math.h>
 

@@ -2,7 +2,7 @@
  * promise. */
 #include "ems_test.h"
 
-#include "audio/filters.h"
+#include "enhance/filters.h"
 #include "base/mem.h"
 #include "filters_reference.h"
 

@@ -1,4 +1,4 @@
-#include "audio/filters.h"
+#include "enhance/filters.h"
 
 #include "base/mem.h"
 

@@ -5,7 +5,7 @@
  * and Chebyshev; Orfanidis, "Lecture Notes on Elliptic Filter Design" (2006);
  * Abramowitz and Stegun 16.4, 16.38, 17.2, 17.3, 17.6 for Jacobi's functions;
  * Grosswald, "Bessel Polynomials" (1978). */
-#include "audio/filters.h"
+#include "enhance/filters.h"
 
 #include <complex.h>
 #include <math.h>

@@ -1,4 +1,4 @@
-#include "emotion/spectrum.h"
+#include "base/spectrum.h"
 
 #include "base/mem.h"
 

@@ -1,0 +1,130 @@
+#include "enhance/restore.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CHUNK = 16384 };
+#define FILE_NAME "emsync-enhancer.safetensors"
+
+/* Where the weights that ship are: as in ems_text_open. */
+static char *find(ems_error *err)
+{
+    const char *const folder[] = {getenv("EMSYNC_MODELS"), EMS_MODELS_SOURCE,
+                                  EMS_MODELS_INSTALLED};
+    for (size_t i = 0; i < 3; i++) {
+        char *path = folder[i] ? ems_path_join(folder[i], FILE_NAME) : NULL;
+        if (path && access(path, R_OK) == 0)
+            return path;
+        ems_free(path);
+    }
+    ems_fail(err, EMS_EIO, "no %s in \"%s\"; install emsync, set"
+             " EMSYNC_MODELS, or train one (\"emsync train enhancer\")",
+             FILE_NAME, EMS_MODELS_INSTALLED);
+    return NULL;
+}
+
+static int load(ems_enhancer *e, const ems_safetensors *st, const char *path,
+                ems_pool *pool, ems_error *err)
+{
+    int code = ems_net_shape_of(st, path, &e->shape, err);
+    if (code < 0)
+        return code;
+    e->chunk = CHUNK;
+    const size_t time = CHUNK + 2 * ems_net_reach(&e->shape) +
+                        ems_net_step(&e->shape);
+    const size_t step = ems_net_step(&e->shape);
+    e->net = ems_net_new(&e->shape, 1, time / step * step, 0, pool, err);
+    if (!e->net)
+        return EMS_ENOMEM;
+    e->p = ems_alloc_aligned(e->net->parameters, sizeof *e->p);
+    e->stats = ems_alloc(e->net->statistics + 1, sizeof *e->stats);
+    if (!e->p || !e->stats)
+        return ems_out_of_memory(err);
+    return ems_net_load(e->net, st, path, e->p, e->stats, err);
+}
+
+int ems_enhancer_parse(ems_enhancer *e, const ems_safetensors *st,
+                       const char *name, ems_pool *pool, ems_error *err)
+{
+    *e = (ems_enhancer){0};
+    const int code = load(e, st, name, pool, err);
+    if (code < 0)
+        ems_enhancer_close(e);
+    return code;
+}
+
+int ems_enhancer_open(ems_enhancer *e, const char *path, ems_pool *pool,
+                      ems_error *err)
+{
+    ems_error local;
+    err = err ? err : &local;
+    char *shipped = path ? NULL : find(err);
+    const char *name = path ? path : shipped;
+    ems_safetensors *st = name ? ems_safetensors_open(name, err) : NULL;
+    const int code = st ? ems_enhancer_parse(e, st, name, pool, err)
+                        : err->code;
+    ems_safetensors_free(st);
+    ems_free(shipped);
+    return code;
+}
+
+void ems_enhancer_close(ems_enhancer *e)
+{
+    ems_net_free(e->net);
+    ems_free(e->p);
+    ems_free(e->stats);
+    *e = (ems_enhancer){0};
+}
+
+int ems_restore_chunk(ems_enhancer *e, float *y, size_t at, size_t frames,
+                      size_t total, ems_restore_read *read, void *user,
+                      ems_error *err)
+{
+    const size_t reach = e->net->reach, step = e->net->step;
+    const size_t from = at < reach ? 0 : at - reach;
+    const size_t end = total - at < frames + reach ? total
+                                                   : at + frames + reach;
+    const size_t time = (end - from + step - 1) / step * step;
+    const int code = read(user, ems_net_input(e->net, 0), from, time, err);
+    if (code < 0)
+        return code;
+    const ems_net_pass pass = {.p = e->p, .stats = e->stats, .sounds = 1,
+                               .time = time};
+    ems_net_forward(e->net, &pass);
+    memcpy(y, ems_net_output(e->net, 0, 0) + 2 * (at - from),
+           2 * frames * sizeof *y);
+    return EMS_OK;
+}
+
+typedef struct memory {
+    const float *x;
+    size_t frames;
+} memory;
+
+static int from_memory(void *user, float *x, size_t at, size_t frames,
+                       ems_error *err)
+{
+    const memory *m = user;
+    const size_t have = m->frames - at < frames ? m->frames - at : frames;
+    (void)err;
+    memcpy(x, m->x + 2 * at, 2 * have * sizeof *x);
+    memset(x + 2 * have, 0, 2 * (frames - have) * sizeof *x);
+    return EMS_OK;
+}
+
+int ems_restore(ems_enhancer *e, float *y, const float *x, size_t frames,
+                ems_error *err)
+{
+    memory m = {x, frames};
+    int code = EMS_OK;
+    for (size_t at = 0; code == EMS_OK && at < frames; at += e->chunk) {
+        const size_t n = frames - at < e->chunk ? frames - at : e->chunk;
+        code = ems_restore_chunk(e, y + 2 * at, at, n, frames, from_memory,
+                                 &m, err);
+    }
+    return code;
+}

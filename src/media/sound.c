@@ -1,0 +1,46 @@
+#include "media/sound.h"
+
+#include "base/mem.h"
+#include "media/pcm.h"
+
+struct ems_sound {
+    ems_pcm pcm;
+};
+
+ems_sound *ems_sound_open(const char *path, int rate, int channels,
+                          const ems_run *run, ems_error *err)
+{
+    if (rate < 1000 || rate > 768000 || channels < 1 || channels > 2) {
+        ems_fail(err, EMS_EINVAL, "sound of %d channels at %d Hz: take one or"
+                 " two at 1 to 768 kHz", channels, rate);
+        return NULL;
+    }
+    ems_sound *s = ems_alloc(1, sizeof *s);
+    if (!s) {
+        ems_out_of_memory(err);
+        return NULL;
+    }
+    AVChannelLayout layout;
+    av_channel_layout_default(&layout, channels);
+    if (ems_pcm_open(&s->pcm, path, rate, &layout, AV_NOPTS_VALUE,
+                     (AVRational){1, rate}, run, err) < 0) {
+        ems_free(s);
+        s = NULL;
+    }
+    av_channel_layout_uninit(&layout);
+    return s;
+}
+
+int64_t ems_sound_read(ems_sound *s, float *out, int64_t frames,
+                       ems_error *err)
+{
+    return ems_pcm_read(&s->pcm, out, frames, err);
+}
+
+void ems_sound_close(ems_sound *s)
+{
+    if (!s)
+        return;
+    ems_pcm_close(&s->pcm);
+    ems_free(s);
+}
