@@ -1,4 +1,4 @@
-/* emsync enhance: restore the treble of dull sound; emsync evaluate enhancer. */
+/* emsync enhance: restore dull sound; emsync evaluate enhancer. */
 #include "commands.h"
 
 /* ---- enhance ------------------------------------------------------------- */

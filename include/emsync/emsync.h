@@ -435,7 +435,9 @@ EMS_API void ems_report_clear(ems_report *r);
 
 /* ---- The enhancer -------------------------------------------------------- */
 
-typedef enum ems_enhancer_kind { EMS_ENHANCER_RESNET, EMS_ENHANCER_UNET } ems_enhancer_kind;
+typedef enum ems_enhancer_kind {
+    EMS_ENHANCER_RESNET, EMS_ENHANCER_UNET,
+} ems_enhancer_kind;
 
 /* A network that restores the treble of dull sound (docs/SOUND.md). The
  * paper's: resnet, width 512, 15 blocks (55,074,306 parameters); unet, width

@@ -11,6 +11,7 @@ enum {
     HIGHEST = EMS_BAND_BINS * 3 / 4 / WIDE,
     ACROSS = 8,  /* bands over which the fall is measured */
 };
+#define STEEP 6.0 /* dB: music fades less within ACROSS bands */
 #define SILENCE 1e-14 /* -140 dB: below it all is alike */
 
 int ems_bandwidth_init(ems_bandwidth *b, ems_error *err)
@@ -69,11 +70,16 @@ ems_edge ems_bandwidth_edge(const ems_bandwidth *b, double rate)
 {
     double level[BANDS];
     ems_edge edge = {0, 0};
+    int from = LOWEST;
     levels(b, level);
-    for (int i = LOWEST; i < HIGHEST; i++) {
-        const double fall = fall_at(level, i);
-        if (fall > edge.fall)
-            edge = (ems_edge){(i + 1) * rate * WIDE / BLOCK, fall};
-    }
+    for (int i = LOWEST; i < HIGHEST; i++)
+        if (fall_at(level, i) > fall_at(level, from))
+            from = i;
+    int last = from; /* that is still about as loud */
+    for (int i = from; i < from + ACROSS; i++)
+        if (level[i] > level[from] - STEEP)
+            last = i;
+    edge.fall = fall_at(level, from);
+    edge.hz = (last + 1) * rate * WIDE / BLOCK;
     return edge;
 }

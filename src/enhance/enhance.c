@@ -5,7 +5,7 @@
 #include "enhance/restore.h"
 #include "enhance/wave_out.h"
 #include "media/media.h"
-#include "media/sound.h"
+#include "media/audio_in.h"
 
 #include <math.h>
 #include <string.h>
@@ -25,7 +25,7 @@ typedef struct job {
     ems_enhance_result result;
     ems_pool *pool;
     ems_enhancer enhancer;
-    ems_sound *sound;
+    ems_audio_in *sound;
     ems_wave_out out;
     size_t channels, total; /* frames */
     float *ahead;           /* [room, channels]: decoded, from frame `from` */
@@ -41,8 +41,8 @@ static int working_rate(int rate)
 
 static int open_sound(job *j)
 {
-    ems_sound_close(j->sound);
-    j->sound = ems_sound_open(j->in, j->result.rate, j->result.channels,
+    ems_audio_in_close(j->sound);
+    j->sound = ems_audio_in_open(j->in, j->result.rate, j->result.channels,
                               j->run, j->err);
     return j->sound ? EMS_OK : j->err->code;
 }
@@ -51,7 +51,7 @@ static int open_sound(job *j)
 static int listen(job *j, ems_bandwidth *b)
 {
     int64_t n;
-    while ((n = ems_sound_read(j->sound, j->pair, BLOCK, j->err)) > 0) {
+    while ((n = ems_audio_in_read(j->sound, j->pair, BLOCK, j->err)) > 0) {
         if (ems_cancelled(j->run))
             return ems_fail_cancelled(j->err);
         ems_bandwidth_add(b, j->pair, (size_t)n, j->channels);
@@ -77,7 +77,7 @@ static int read_ahead(void *user, float *x, size_t at, size_t frames,
     j->from = at;
     j->count -= drop;
     if (frames > j->count) {
-        const int64_t n = ems_sound_read(j->sound, j->ahead + j->count * c,
+        const int64_t n = ems_audio_in_read(j->sound, j->ahead + j->count * c,
                                          (int64_t)(frames - j->count), err);
         if (n < 0)
             return (int)n;
@@ -118,7 +118,7 @@ static int restore_all(job *j)
 static int copy_all(job *j)
 {
     int64_t n;
-    while ((n = ems_sound_read(j->sound, j->pair, BLOCK, j->err)) > 0) {
+    while ((n = ems_audio_in_read(j->sound, j->pair, BLOCK, j->err)) > 0) {
         const int code = ems_cancelled(j->run)
                              ? ems_fail_cancelled(j->err)
                              : ems_wave_out_add(&j->out, j->pair, (size_t)n,
@@ -187,7 +187,7 @@ int ems_enhance(const char *in, const char *out,
     if (result)
         *result = j.result;
     ems_wave_out_discard(&j.out);
-    ems_sound_close(j.sound);
+    ems_audio_in_close(j.sound);
     ems_enhancer_close(&j.enhancer);
     ems_pool_free(j.pool);
     ems_free(j.ahead);

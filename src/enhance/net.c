@@ -8,28 +8,28 @@
 
 /* ---- The list of layers -------------------------------------------------- */
 
-static size_t add_tensor(ems_net *n, size_t channels, size_t divide)
+static size_t add_tensor(ems_cnet *n, size_t channels, size_t divide)
 {
-    n->tensor[n->tensors] = (ems_net_tensor){.channels = channels,
+    n->tensor[n->tensors] = (ems_cnet_tensor){.channels = channels,
                                              .divide = divide};
     return n->tensors++;
 }
 
-static ems_net_layer *add_layer(ems_net *n, ems_net_kind kind, size_t in,
+static ems_cnet_layer *add_layer(ems_cnet *n, ems_cnet_kind kind, size_t in,
                                 size_t channels, size_t divide)
 {
-    ems_net_layer *l = &n->layer[n->layers++];
-    *l = (ems_net_layer){.kind = kind, .in = in, .taps = 1, .stride = 1};
+    ems_cnet_layer *l = &n->layer[n->layers++];
+    *l = (ems_cnet_layer){.kind = kind, .in = in, .taps = 1, .stride = 1};
     l->out = add_tensor(n, channels, divide);
     return l;
 }
 
 typedef enum after { PLAIN = 0, RELU = 1, DROP = 2, NORM = 4 } after;
 
-static size_t add_norm(ems_net *n, size_t in, int relu)
+static size_t add_norm(ems_cnet *n, size_t in, int relu)
 {
     const size_t c = n->tensor[in].channels;
-    ems_net_layer *l = add_layer(n, EMS_NET_NORM, in, c,
+    ems_cnet_layer *l = add_layer(n, EMS_CNET_NORM, in, c,
                                  n->tensor[in].divide);
     l->relu = relu;
     l->weight = n->parameters;
@@ -41,11 +41,11 @@ static size_t add_norm(ems_net *n, size_t in, int relu)
 }
 
 /* A convolution with what follows it; what lies beyond the sound is zero. */
-static size_t add_conv(ems_net *n, size_t in, size_t out, size_t taps,
+static size_t add_conv(ems_cnet *n, size_t in, size_t out, size_t taps,
                        size_t stride, int then)
 {
     const size_t c = n->tensor[in].channels, divide = n->tensor[in].divide;
-    ems_net_layer *l = add_layer(n, EMS_NET_CONV, in, out, divide * stride);
+    ems_cnet_layer *l = add_layer(n, EMS_CNET_CONV, in, out, divide * stride);
     l->taps = taps;
     l->stride = stride;
     l->relu = then & RELU && !(then & NORM);
@@ -57,19 +57,19 @@ static size_t add_conv(ems_net *n, size_t in, size_t out, size_t taps,
     return then & NORM ? add_norm(n, l->out, then & RELU) : l->out;
 }
 
-static size_t add_shuffle(ems_net *n, size_t in)
+static size_t add_shuffle(ems_cnet *n, size_t in)
 {
-    const ems_net_tensor t = n->tensor[in];
-    return add_layer(n, EMS_NET_SHUFFLE, in, t.channels / 2, t.divide / 2)
+    const ems_cnet_tensor t = n->tensor[in];
+    return add_layer(n, EMS_CNET_SHUFFLE, in, t.channels / 2, t.divide / 2)
         ->out;
 }
 
-static size_t add_pair(ems_net *n, ems_net_kind kind, size_t in, size_t in2)
+static size_t add_pair(ems_cnet *n, ems_cnet_kind kind, size_t in, size_t in2)
 {
-    const ems_net_tensor *a = &n->tensor[in], *b = &n->tensor[in2];
-    const size_t c = kind == EMS_NET_JOIN ? a->channels + b->channels
+    const ems_cnet_tensor *a = &n->tensor[in], *b = &n->tensor[in2];
+    const size_t c = kind == EMS_CNET_JOIN ? a->channels + b->channels
                                           : a->channels;
-    ems_net_layer *l = add_layer(n, kind, in, c, a->divide);
+    ems_cnet_layer *l = add_layer(n, kind, in, c, a->divide);
     l->in2 = in2;
     return l->out;
 }
@@ -79,7 +79,7 @@ static int regularised(const ems_enhancer_shape *s)
     return s->batch_norm ? NORM : s->dropout > 0 ? DROP : PLAIN;
 }
 
-static void list_resnet(ems_net *n, size_t in)
+static void list_resnet(ems_cnet *n, size_t in)
 {
     enum { TAPS = 7 };
     const size_t c = (size_t)n->shape.width;
@@ -88,19 +88,19 @@ static void list_resnet(ems_net *n, size_t in)
     for (int i = 0; i < n->shape.blocks; i++) {
         const size_t y = add_conv(n, x, c, TAPS, 1, RELU | also);
         const size_t z = add_conv(n, y, c, TAPS, 1, also);
-        x = add_pair(n, EMS_NET_ADD, x, z);
+        x = add_pair(n, EMS_CNET_ADD, x, z);
     }
-    add_conv(n, x, EMS_NET_SOUND, 1, 1, PLAIN);
+    add_conv(n, x, EMS_CNET_SOUND, 1, 1, PLAIN);
 }
 
 /* Batch norm on the way down only, dropout on the way up only. */
-static void list_unet(ems_net *n, size_t in)
+static void list_unet(ems_cnet *n, size_t in)
 {
     static const size_t down_taps[4] = {65, 33, 17, 9};
     static const size_t up_taps[4] = {17, 33, 65, 9};
     const size_t c = (size_t)n->shape.width;
     const size_t down[4] = {c, 2 * c, 4 * c, 4 * c};
-    const size_t up[4] = {8 * c, 4 * c, 2 * c, 2 * EMS_NET_SOUND};
+    const size_t up[4] = {8 * c, 4 * c, 2 * c, 2 * EMS_CNET_SOUND};
     const int also = regularised(&n->shape);
     size_t skip[4], x = in;
     for (int i = 0; i < 4; i++)
@@ -109,7 +109,7 @@ static void list_unet(ems_net *n, size_t in)
     x = add_conv(n, x, 4 * c, 9, 2, RELU | (also & DROP));
     x = add_conv(n, x, 8 * c, 9, 1, RELU | (also & DROP));
     for (int i = 0; i < 4; i++) {
-        x = add_pair(n, EMS_NET_JOIN, add_shuffle(n, x), skip[3 - i]);
+        x = add_pair(n, EMS_CNET_JOIN, add_shuffle(n, x), skip[3 - i]);
         x = add_conv(n, x, up[i], up_taps[i], 1,
                      i < 3 ? RELU | (also & DROP) : PLAIN);
     }
@@ -117,20 +117,20 @@ static void list_unet(ems_net *n, size_t in)
 }
 
 /* In the order of the backward pass, who writes a gradient first? */
-static void mark_gradients(ems_net *n)
+static void mark_gradients(ems_cnet *n)
 {
-    int written[EMS_NET_LAYERS] = {0};
+    int written[EMS_CNET_LAYERS] = {0};
     for (size_t i = n->layers; i-- > 0;) {
-        ems_net_layer *l = &n->layer[i];
+        ems_cnet_layer *l = &n->layer[i];
         l->adds = written[l->in]++;
-        if (l->kind == EMS_NET_ADD || l->kind == EMS_NET_JOIN)
+        if (l->kind == EMS_CNET_ADD || l->kind == EMS_CNET_JOIN)
             l->adds2 = written[l->in2]++;
     }
 }
 
-static void list_layers(ems_net *n)
+static void list_layers(ems_cnet *n)
 {
-    const size_t in = add_tensor(n, EMS_NET_SOUND, 1);
+    const size_t in = add_tensor(n, EMS_CNET_SOUND, 1);
     if (n->shape.kind == EMS_ENHANCER_RESNET)
         list_resnet(n, in);
     else
@@ -140,7 +140,7 @@ static void list_layers(ems_net *n)
     mark_gradients(n);
 }
 
-int ems_net_check(const ems_enhancer_shape *s, ems_error *err)
+int ems_cnet_check(const ems_enhancer_shape *s, ems_error *err)
 {
     enum { WIDEST = 1024, MOST_BLOCKS = 32 };
     if (s->kind != EMS_ENHANCER_RESNET && s->kind != EMS_ENHANCER_UNET)
@@ -160,7 +160,7 @@ int ems_net_check(const ems_enhancer_shape *s, ems_error *err)
 /* The list of a shape alone; a field of it, as size. */
 static size_t measure(const ems_enhancer_shape *s, size_t field)
 {
-    ems_net *n = ems_alloc(1, sizeof *n);
+    ems_cnet *n = ems_alloc(1, sizeof *n);
     size_t value = 0;
     if (n) {
         n->shape = *s;
@@ -171,45 +171,45 @@ static size_t measure(const ems_enhancer_shape *s, size_t field)
     return value;
 }
 
-size_t ems_net_parameters(const ems_enhancer_shape *s)
+size_t ems_cnet_parameters(const ems_enhancer_shape *s)
 {
-    return measure(s, offsetof(ems_net, parameters));
+    return measure(s, offsetof(ems_cnet, parameters));
 }
 
-size_t ems_net_statistics(const ems_enhancer_shape *s)
+size_t ems_cnet_statistics(const ems_enhancer_shape *s)
 {
-    return measure(s, offsetof(ems_net, statistics));
+    return measure(s, offsetof(ems_cnet, statistics));
 }
 
-size_t ems_net_step(const ems_enhancer_shape *s)
+size_t ems_cnet_step(const ems_enhancer_shape *s)
 {
     return s->kind == EMS_ENHANCER_UNET ? 32 : 1;
 }
 
-size_t ems_net_reach(const ems_enhancer_shape *s)
+size_t ems_cnet_reach(const ems_enhancer_shape *s)
 {
-    return measure(s, offsetof(ems_net, reach));
+    return measure(s, offsetof(ems_cnet, reach));
 }
 
 /* ---- Memory -------------------------------------------------------------- */
 
 /* The last layer that reads each tensor; those of the ends live on. */
-static void find_last_use(const ems_net *n, size_t *last)
+static void find_last_use(const ems_cnet *n, size_t *last)
 {
-    memset(last, 0, EMS_NET_LAYERS * sizeof *last);
+    memset(last, 0, EMS_CNET_LAYERS * sizeof *last);
     for (size_t i = 0; i < n->layers; i++) {
-        const ems_net_layer *l = &n->layer[i];
+        const ems_cnet_layer *l = &n->layer[i];
         last[l->in] = i;
-        if (l->kind == EMS_NET_ADD || l->kind == EMS_NET_JOIN)
+        if (l->kind == EMS_CNET_ADD || l->kind == EMS_CNET_JOIN)
             last[l->in2] = i;
     }
     last[0] = last[n->tensors - 1] = n->layers;
 }
 
-static void use_slot(ems_net *n, size_t tensor, size_t slot)
+static void use_slot(ems_cnet *n, size_t tensor, size_t slot)
 {
-    ems_net_tensor *t = &n->tensor[tensor];
-    const size_t floats = ems_net_stride(n, t);
+    ems_cnet_tensor *t = &n->tensor[tensor];
+    const size_t floats = ems_cnet_stride(n, t);
     t->slot = slot;
     if (n->slot_floats[slot] < floats)
         n->slot_floats[slot] = floats;
@@ -218,9 +218,9 @@ static void use_slot(ems_net *n, size_t tensor, size_t slot)
 }
 
 /* A tensor takes over the memory of one that nobody reads any more. */
-static void share_slots(ems_net *n)
+static void share_slots(ems_cnet *n)
 {
-    size_t last[EMS_NET_LAYERS], holder[EMS_NET_LAYERS] = {0};
+    size_t last[EMS_CNET_LAYERS], holder[EMS_CNET_LAYERS] = {0};
     find_last_use(n, last);
     use_slot(n, 0, 0);
     for (size_t i = 0; i < n->layers; i++) {
@@ -232,20 +232,20 @@ static void share_slots(ems_net *n)
     }
 }
 
-static size_t widest_kernel(const ems_net *n)
+static size_t widest_kernel(const ems_cnet *n)
 {
     size_t most = 0;
     for (size_t i = 0; i < n->layers; i++) {
-        const ems_net_layer *l = &n->layer[i];
+        const ems_cnet_layer *l = &n->layer[i];
         const size_t size = (l->taps + 1) * n->tensor[l->in].channels *
                             n->tensor[l->out].channels;
-        if (l->kind == EMS_NET_CONV && size > most)
+        if (l->kind == EMS_CNET_CONV && size > most)
             most = size;
     }
     return most;
 }
 
-static size_t widest_tensor(const ems_net *n)
+static size_t widest_tensor(const ems_cnet *n)
 {
     size_t most = 0;
     for (size_t i = 0; i < n->tensors; i++)
@@ -254,15 +254,15 @@ static size_t widest_tensor(const ems_net *n)
     return most;
 }
 
-static void place(ems_net *n, ems_arena *a)
+static void place(ems_cnet *n, ems_arena *a)
 {
-    float *slot[EMS_NET_LAYERS];
+    float *slot[EMS_CNET_LAYERS];
     for (size_t i = 0; i < n->slots; i++)
         slot[i] = ems_take(a, n->sounds * n->slot_floats[i], sizeof(float));
     for (size_t i = 0; i < n->tensors; i++) {
-        ems_net_tensor *t = &n->tensor[i];
-        const size_t edge = EMS_NET_PAD * t->channels;
-        float *d = n->training ? ems_take(a, n->sounds * ems_net_stride(n, t),
+        ems_cnet_tensor *t = &n->tensor[i];
+        const size_t edge = EMS_CNET_PAD * t->channels;
+        float *d = n->training ? ems_take(a, n->sounds * ems_cnet_stride(n, t),
                                           sizeof *d)
                                : NULL;
         if (a->base) {
@@ -278,7 +278,7 @@ static void place(ems_net *n, ems_arena *a)
     }
 }
 
-static int take_memory(ems_net *n, ems_error *err)
+static int take_memory(ems_cnet *n, ems_error *err)
 {
     ems_arena a = {0};
     if (n->training)
@@ -296,13 +296,13 @@ static int take_memory(ems_net *n, ems_error *err)
     return EMS_OK;
 }
 
-ems_net *ems_net_new(const ems_enhancer_shape *shape, size_t sounds,
+ems_cnet *ems_cnet_new(const ems_enhancer_shape *shape, size_t sounds,
                      size_t time, int training, ems_pool *pool,
                      ems_error *err)
 {
-    if (ems_net_check(shape, err) < 0)
+    if (ems_cnet_check(shape, err) < 0)
         return NULL;
-    ems_net *n = ems_alloc(1, sizeof *n);
+    ems_cnet *n = ems_alloc(1, sizeof *n);
     if (!n) {
         ems_out_of_memory(err);
         return NULL;
@@ -316,13 +316,13 @@ ems_net *ems_net_new(const ems_enhancer_shape *shape, size_t sounds,
     list_layers(n);
     n->gemm = ems_gemm_pool_new(pool, ems_cpu_best(), err);
     if (!n->gemm || take_memory(n, err) < 0) {
-        ems_net_free(n);
+        ems_cnet_free(n);
         return NULL;
     }
     return n;
 }
 
-void ems_net_free(ems_net *n)
+void ems_cnet_free(ems_cnet *n)
 {
     if (!n)
         return;
@@ -331,37 +331,37 @@ void ems_net_free(ems_net *n)
     ems_free(n);
 }
 
-float *ems_net_input(ems_net *n, size_t i)
+float *ems_cnet_input(ems_cnet *n, size_t i)
 {
-    return n->tensor[0].x + i * ems_net_stride(n, &n->tensor[0]);
+    return n->tensor[0].x + i * ems_cnet_stride(n, &n->tensor[0]);
 }
 
-float *ems_net_output(ems_net *n, size_t i, int gradient)
+float *ems_cnet_output(ems_cnet *n, size_t i, int gradient)
 {
-    const ems_net_tensor *t = &n->tensor[n->tensors - 1];
-    return (gradient ? t->d : t->x) + i * ems_net_stride(n, t);
+    const ems_cnet_tensor *t = &n->tensor[n->tensors - 1];
+    return (gradient ? t->d : t->x) + i * ems_cnet_stride(n, t);
 }
 
-void ems_net_init(const ems_net *n, float *p, float *stats, uint64_t seed)
+void ems_cnet_init(const ems_cnet *n, float *p, float *stats, uint64_t seed)
 {
     static const double variance = 0.02 * 0.02 * 7 * 512; /* of a sum */
     ems_rng r = ems_rng_seed(seed, 0);
     size_t last = 0;
     for (size_t i = 0; i < n->layers; i++) {
-        const ems_net_layer *l = &n->layer[i];
+        const ems_cnet_layer *l = &n->layer[i];
         const size_t in = n->tensor[l->in].channels;
         const size_t out = n->tensor[l->out].channels;
         const double spread = sqrt(variance / (double)(in * l->taps));
-        for (size_t k = 0; l->kind == EMS_NET_CONV && k < out; k++)
+        for (size_t k = 0; l->kind == EMS_CNET_CONV && k < out; k++)
             p[l->bias + k] = 0;
-        for (size_t k = l->weight; l->kind == EMS_NET_CONV && k < l->bias; k++)
+        for (size_t k = l->weight; l->kind == EMS_CNET_CONV && k < l->bias; k++)
             p[k] = (float)(spread * ems_rng_normal(&r));
-        for (size_t k = 0; l->kind == EMS_NET_NORM && k < in; k++) {
+        for (size_t k = 0; l->kind == EMS_CNET_NORM && k < in; k++) {
             p[l->weight + k] = stats[l->stats + in + k] = 1;
             p[l->bias + k] = stats[l->stats + k] = 0;
         }
-        last = l->kind == EMS_NET_CONV ? i : last;
+        last = l->kind == EMS_CNET_CONV ? i : last;
     }
-    const ems_net_layer *l = &n->layer[last];
+    const ems_cnet_layer *l = &n->layer[last];
     memset(p + l->weight, 0, (l->bias - l->weight) * sizeof *p);
 }

@@ -16,28 +16,28 @@ static void name_of(char name[NAME], size_t layer, int part)
     snprintf(name, NAME, "layers.%zu.%s", layer, PART[part]);
 }
 
-static size_t channels_in(const ems_net *n, const ems_net_layer *l)
+static size_t channels_in(const ems_cnet *n, const ems_cnet_layer *l)
 {
     return n->tensor[l->in].channels;
 }
 
-static size_t channels_out(const ems_net *n, const ems_net_layer *l)
+static size_t channels_out(const ems_cnet *n, const ems_cnet_layer *l)
 {
     return n->tensor[l->out].channels;
 }
 
-static int parts_of(const ems_net_layer *l)
+static int parts_of(const ems_cnet_layer *l)
 {
-    return l->kind == EMS_NET_NORM ? 4 : l->kind == EMS_NET_CONV ? 2 : 0;
+    return l->kind == EMS_CNET_NORM ? 4 : l->kind == EMS_CNET_CONV ? 2 : 0;
 }
 
-static ems_st_tensor tensor_of(const ems_net *n, const ems_net_layer *l,
+static ems_st_tensor tensor_of(const ems_cnet *n, const ems_cnet_layer *l,
                                int part, const char *name)
 {
     ems_st_tensor t = {.name = name, .dtype = EMS_DT_F32, .ndim = 1};
     t.dims[0] = channels_out(n, l);
     t.bytes = t.dims[0] * sizeof(float);
-    if (l->kind == EMS_NET_CONV && part == 0) {
+    if (l->kind == EMS_CNET_CONV && part == 0) {
         t.ndim = 3;
         t.dims[1] = channels_in(n, l);
         t.dims[2] = l->taps;
@@ -56,7 +56,7 @@ static void turn_axes(float *to, const float *from, size_t a, size_t b,
                 to[(k * b + j) * a + i] = from[(i * b + j) * c + k];
 }
 
-static const float *data_of(const ems_net *n, const ems_net_layer *l,
+static const float *data_of(const ems_cnet *n, const ems_cnet_layer *l,
                             int part, const float *p, const float *stats)
 {
     if (part < 2)
@@ -67,17 +67,17 @@ static const float *data_of(const ems_net *n, const ems_net_layer *l,
 /* ---- Out ----------------------------------------------------------------- */
 
 typedef struct listing {
-    ems_st_tensor tensor[EMS_NET_LAYERS * PARTS];
-    char name[EMS_NET_LAYERS * PARTS][NAME];
+    ems_st_tensor tensor[EMS_CNET_LAYERS * PARTS];
+    char name[EMS_CNET_LAYERS * PARTS][NAME];
     size_t count;
 } listing;
 
 /* Tensors in the file's order; kernels, turned, take turns in `turned`. */
-static void list_tensors(listing *list, const ems_net *n, const float *p,
+static void list_tensors(listing *list, const ems_cnet *n, const float *p,
                          const float *stats, float *turned)
 {
     for (size_t i = 0, number = 0; i < n->layers; i++) {
-        const ems_net_layer *l = &n->layer[i];
+        const ems_cnet_layer *l = &n->layer[i];
         for (int part = 0; part < parts_of(l); part++) {
             char *name = list->name[list->count];
             ems_st_tensor *t = &list->tensor[list->count++];
@@ -111,7 +111,7 @@ static size_t shape_pairs(const ems_enhancer_shape *s, ems_st_pair *pair,
     return 5;
 }
 
-int ems_net_save(const ems_net *n, const float *p, const float *stats,
+int ems_cnet_save(const ems_cnet *n, const float *p, const float *stats,
                  const char *path, const ems_st_pair *pairs, size_t count,
                  ems_error *err)
 {
@@ -149,7 +149,7 @@ static int number_in(const ems_safetensors *st, const char *key, int *out)
     return 0;
 }
 
-int ems_net_shape_of(const ems_safetensors *st, const char *name,
+int ems_cnet_shape_of(const ems_safetensors *st, const char *name,
                      ems_enhancer_shape *shape, ems_error *err)
 {
     const char *kind = ems_safetensors_metadata(st, "kind");
@@ -165,7 +165,7 @@ int ems_net_shape_of(const ems_safetensors *st, const char *name,
     else if (strcmp(kind, "resnet") != 0)
         return ems_fail(err, EMS_EFORMAT, "\"%s\" is an enhancer of an"
                         " unknown kind, \"%.40s\"", name, kind);
-    return ems_net_check(shape, err) < 0 ? EMS_EFORMAT : EMS_OK;
+    return ems_cnet_check(shape, err) < 0 ? EMS_EFORMAT : EMS_OK;
 }
 
 static int same_shape(const ems_st_tensor *a, const ems_st_tensor *b)
@@ -176,7 +176,7 @@ static int same_shape(const ems_st_tensor *a, const ems_st_tensor *b)
     return same;
 }
 
-static int load_part(const ems_net *n, const ems_net_layer *l, int part,
+static int load_part(const ems_cnet *n, const ems_cnet_layer *l, int part,
                      size_t number, const ems_safetensors *st,
                      const char *file, float *to, ems_error *err)
 {
@@ -208,12 +208,12 @@ static int load_part(const ems_net *n, const ems_net_layer *l, int part,
     return code;
 }
 
-int ems_net_load(const ems_net *n, const ems_safetensors *st,
+int ems_cnet_load(const ems_cnet *n, const ems_safetensors *st,
                  const char *name, float *p, float *stats, ems_error *err)
 {
     int code = EMS_OK;
     for (size_t i = 0, number = 0; code == EMS_OK && i < n->layers; i++) {
-        const ems_net_layer *l = &n->layer[i];
+        const ems_cnet_layer *l = &n->layer[i];
         for (int k = 0; code == EMS_OK && k < parts_of(l); k++) {
             float *to = k < 2 ? p + (k == 0 ? l->weight : l->bias)
                               : stats + l->stats +

@@ -8,16 +8,16 @@
 #define MOMENTUM 0.1
 
 typedef struct norm_loop {
-    ems_net *n;
-    const ems_net_layer *l;
-    const ems_net_pass *pass;
+    ems_cnet *n;
+    const ems_cnet_layer *l;
+    const ems_cnet_pass *pass;
     const float *mean, *rstd, *gain, *bias; /* [channels] */
     const double *shift, *slope; /* backward: means of the gradient, and of it
                                     times the normal value */
 } norm_loop;
 
-static norm_loop begin(ems_net *n, const ems_net_layer *l,
-                       const ems_net_pass *pass)
+static norm_loop begin(ems_cnet *n, const ems_cnet_layer *l,
+                       const ems_cnet_pass *pass)
 {
     const size_t c = n->tensor[l->in].channels;
     return (norm_loop){.n = n, .l = l, .pass = pass,
@@ -29,19 +29,19 @@ static norm_loop begin(ems_net *n, const ems_net_layer *l,
 
 static const float *values(const norm_loop *s, size_t tensor, size_t i)
 {
-    const ems_net_tensor *t = &s->n->tensor[tensor];
-    return t->x + i * ems_net_stride(s->n, t);
+    const ems_cnet_tensor *t = &s->n->tensor[tensor];
+    return t->x + i * ems_cnet_stride(s->n, t);
 }
 
 static float *gradients(const norm_loop *s, size_t tensor, size_t i)
 {
-    const ems_net_tensor *t = &s->n->tensor[tensor];
-    return t->d + i * ems_net_stride(s->n, t);
+    const ems_cnet_tensor *t = &s->n->tensor[tensor];
+    return t->d + i * ems_cnet_stride(s->n, t);
 }
 
 static size_t rows_of(const norm_loop *s)
 {
-    return ems_net_rows(&s->n->tensor[s->l->in], s->pass->time);
+    return ems_cnet_rows(&s->n->tensor[s->l->in], s->pass->time);
 }
 
 static size_t channels_of(const norm_loop *s)
@@ -110,10 +110,10 @@ static void apply(void *ctx, size_t i)
 {
     const norm_loop *s = ctx;
     const size_t c = channels_of(s), rows = rows_of(s);
-    const ems_net_tensor *out = &s->n->tensor[s->l->out];
+    const ems_cnet_tensor *out = &s->n->tensor[s->l->out];
     const float *run = s->pass->stats + s->l->stats;
     const float *x = values(s, s->l->in, i);
-    float *y = out->x + i * ems_net_stride(s->n, out);
+    float *y = out->x + i * ems_cnet_stride(s->n, out);
     for (size_t k = 0; k < c; k++) {
         const double rstd = s->pass->train
                                 ? (double)s->rstd[k]
@@ -127,8 +127,8 @@ static void apply(void *ctx, size_t i)
     }
 }
 
-void ems_net_norm(ems_net *n, const ems_net_layer *l,
-                  const ems_net_pass *pass)
+void ems_cnet_norm(ems_cnet *n, const ems_cnet_layer *l,
+                  const ems_cnet_pass *pass)
 {
     norm_loop s = begin(n, l, pass);
     if (pass->train)
@@ -173,8 +173,8 @@ static void apply_back(void *ctx, size_t i)
     }
 }
 
-void ems_net_norm_back(ems_net *n, const ems_net_layer *l,
-                       const ems_net_pass *pass, float *gradient)
+void ems_cnet_norm_back(ems_cnet *n, const ems_cnet_layer *l,
+                       const ems_cnet_pass *pass, float *gradient)
 {
     norm_loop s = begin(n, l, pass);
     const size_t c = channels_of(&s);

@@ -6,15 +6,15 @@
 
 /* What the loops over sounds share. */
 typedef struct loop {
-    ems_net *n;
-    const ems_net_layer *l;
-    const ems_net_pass *pass;
+    ems_cnet *n;
+    const ems_cnet_layer *l;
+    const ems_cnet_pass *pass;
 } loop;
 
-static float *sound_of(const ems_net *n, const ems_net_tensor *t, float *data,
+static float *sound_of(const ems_cnet *n, const ems_cnet_tensor *t, float *data,
                        size_t i)
 {
-    return data + i * ems_net_stride(n, t);
+    return data + i * ems_cnet_stride(n, t);
 }
 
 /* What lies `edge` rows before and after a sound is silence. */
@@ -25,8 +25,8 @@ static void clear_edges(float *x, size_t rows, size_t edge, size_t channels)
     memset(x + rows * channels, 0, floats * sizeof *x);
 }
 
-static ems_drop drop_of(const ems_net *n, const ems_net_layer *l,
-                        const ems_net_pass *pass)
+static ems_drop drop_of(const ems_cnet *n, const ems_cnet_layer *l,
+                        const ems_cnet_pass *pass)
 {
     ems_rng r = ems_rng_seed(pass->seed, (uint64_t)(l - n->layer) + 1);
     const double rate = n->shape.dropout;
@@ -39,28 +39,28 @@ static ems_drop drop_of(const ems_net *n, const ems_net_layer *l,
 static void drop(void *ctx, size_t i)
 {
     const loop *s = ctx;
-    ems_net *n = s->n;
-    const ems_net_tensor *t = &n->tensor[s->l->out];
-    const size_t count = ems_net_rows(t, s->pass->time) * t->channels;
+    ems_cnet *n = s->n;
+    const ems_cnet_tensor *t = &n->tensor[s->l->out];
+    const size_t count = ems_cnet_rows(t, s->pass->time) * t->channels;
     float *x = sound_of(n, t, t->d && s->pass->train < 0 ? t->d : t->x, i);
     n->ops->drop(x, count, i * count, drop_of(n, s->l, s->pass));
 }
 
 /* ---- Forward ------------------------------------------------------------- */
 
-static void convolve(ems_net *n, const ems_net_layer *l,
-                     const ems_net_pass *pass)
+static void convolve(ems_cnet *n, const ems_cnet_layer *l,
+                     const ems_cnet_pass *pass)
 {
-    const ems_net_tensor *in = &n->tensor[l->in], *out = &n->tensor[l->out];
+    const ems_cnet_tensor *in = &n->tensor[l->in], *out = &n->tensor[l->out];
     const size_t c = in->channels, edge = l->taps / 2;
     for (size_t i = 0; i < pass->sounds; i++) {
         float *x = sound_of(n, in, in->x, i);
-        clear_edges(x, ems_net_rows(in, pass->time), edge, c);
+        clear_edges(x, ems_cnet_rows(in, pass->time), edge, c);
         const ems_gemm g = {
             .c = sound_of(n, out, out->x, i), .ldc = out->channels,
             .a = x - edge * c, .a_row = l->stride * c, .a_col = 1,
             .b = pass->p + l->weight, .b_row = out->channels, .b_col = 1,
-            .m = ems_net_rows(out, pass->time), .n = out->channels,
+            .m = ems_cnet_rows(out, pass->time), .n = out->channels,
             .k = l->taps * c, .bias = pass->p + l->bias,
             .flags = l->relu ? EMS_GEMM_RELU : 0};
         ems_gemm_all(n->gemm, &g);
@@ -73,18 +73,18 @@ static void convolve(ems_net *n, const ems_net_layer *l,
 static void combine(void *ctx, size_t i)
 {
     const loop *s = ctx;
-    const ems_net *n = s->n;
-    const ems_net_tensor *in = &n->tensor[s->l->in];
-    const ems_net_tensor *in2 = &n->tensor[s->l->in2];
-    const ems_net_tensor *out = &n->tensor[s->l->out];
-    const size_t rows = ems_net_rows(out, s->pass->time), c = in->channels;
+    const ems_cnet *n = s->n;
+    const ems_cnet_tensor *in = &n->tensor[s->l->in];
+    const ems_cnet_tensor *in2 = &n->tensor[s->l->in2];
+    const ems_cnet_tensor *out = &n->tensor[s->l->out];
+    const size_t rows = ems_cnet_rows(out, s->pass->time), c = in->channels;
     const size_t c2 = in2->channels;
     const float *x = sound_of(n, in, in->x, i);
     const float *x2 = sound_of(n, in2, in2->x, i);
     float *y = sound_of(n, out, out->x, i);
-    if (s->l->kind == EMS_NET_SHUFFLE) {
+    if (s->l->kind == EMS_CNET_SHUFFLE) {
         memcpy(y, x, rows * out->channels * sizeof *y);
-    } else if (s->l->kind == EMS_NET_ADD) {
+    } else if (s->l->kind == EMS_CNET_ADD) {
         for (size_t k = 0; k < rows * c; k++)
             y[k] = x[k] + BRANCH * x2[k];
     } else {
@@ -95,25 +95,25 @@ static void combine(void *ctx, size_t i)
     }
 }
 
-static void add_input(ems_net *n, const ems_net_pass *pass)
+static void add_input(ems_cnet *n, const ems_cnet_pass *pass)
 {
     for (size_t i = 0; i < pass->sounds; i++) {
-        const float *x = ems_net_input(n, i);
-        float *y = ems_net_output(n, i, 0);
-        for (size_t k = 0; k < pass->time * EMS_NET_SOUND; k++)
+        const float *x = ems_cnet_input(n, i);
+        float *y = ems_cnet_output(n, i, 0);
+        for (size_t k = 0; k < pass->time * EMS_CNET_SOUND; k++)
             y[k] += x[k];
     }
 }
 
-void ems_net_forward(ems_net *n, const ems_net_pass *pass)
+void ems_cnet_forward(ems_cnet *n, const ems_cnet_pass *pass)
 {
     for (size_t i = 0; i < n->layers; i++) {
-        const ems_net_layer *l = &n->layer[i];
+        const ems_cnet_layer *l = &n->layer[i];
         loop s = {n, l, pass};
-        if (l->kind == EMS_NET_CONV)
+        if (l->kind == EMS_CNET_CONV)
             convolve(n, l, pass);
-        else if (l->kind == EMS_NET_NORM)
-            ems_net_norm(n, l, pass);
+        else if (l->kind == EMS_CNET_NORM)
+            ems_cnet_norm(n, l, pass);
         else
             ems_pool_for(n->pool, pass->sounds, combine, &s);
     }
@@ -129,7 +129,7 @@ typedef struct turned {
     size_t taps, before;
 } turned;
 
-static turned turn_kernel(const ems_net *n, const ems_net_layer *l,
+static turned turn_kernel(const ems_cnet *n, const ems_cnet_layer *l,
                           const float *w)
 {
     const size_t c = n->tensor[l->in].channels, s = l->stride;
@@ -150,12 +150,12 @@ static turned turn_kernel(const ems_net *n, const ems_net_layer *l,
     return t;
 }
 
-static void input_gradient(ems_net *n, const ems_net_layer *l,
-                           const ems_net_pass *pass)
+static void input_gradient(ems_cnet *n, const ems_cnet_layer *l,
+                           const ems_cnet_pass *pass)
 {
-    const ems_net_tensor *in = &n->tensor[l->in], *out = &n->tensor[l->out];
+    const ems_cnet_tensor *in = &n->tensor[l->in], *out = &n->tensor[l->out];
     const turned t = turn_kernel(n, l, pass->p + l->weight);
-    const size_t rows = ems_net_rows(out, pass->time), c = out->channels;
+    const size_t rows = ems_cnet_rows(out, pass->time), c = out->channels;
     const size_t wide = l->stride * in->channels;
     for (size_t i = 0; i < pass->sounds; i++) {
         float *d = sound_of(n, out, out->d, i);
@@ -170,11 +170,11 @@ static void input_gradient(ems_net *n, const ems_net_layer *l,
     }
 }
 
-static void kernel_gradient(ems_net *n, const ems_net_layer *l,
-                            const ems_net_pass *pass, float *gradient)
+static void kernel_gradient(ems_cnet *n, const ems_cnet_layer *l,
+                            const ems_cnet_pass *pass, float *gradient)
 {
-    const ems_net_tensor *in = &n->tensor[l->in], *out = &n->tensor[l->out];
-    const size_t rows = ems_net_rows(out, pass->time), c = in->channels;
+    const ems_cnet_tensor *in = &n->tensor[l->in], *out = &n->tensor[l->out];
+    const size_t rows = ems_cnet_rows(out, pass->time), c = in->channels;
     for (size_t i = 0; i < pass->sounds; i++) {
         const float *d = sound_of(n, out, out->d, i);
         const ems_gemm g = {
@@ -193,18 +193,18 @@ static void kernel_gradient(ems_net *n, const ems_net_layer *l,
 static void gate(void *ctx, size_t i)
 {
     const loop *s = ctx;
-    const ems_net_tensor *t = &s->n->tensor[s->l->out];
-    const size_t count = ems_net_rows(t, s->pass->time) * t->channels;
+    const ems_cnet_tensor *t = &s->n->tensor[s->l->out];
+    const size_t count = ems_cnet_rows(t, s->pass->time) * t->channels;
     const float *x = sound_of(s->n, t, t->x, i);
     float *d = sound_of(s->n, t, t->d, i);
     for (size_t k = 0; k < count; k++)
         d[k] = x[k] > 0 ? d[k] : 0;
 }
 
-static void convolve_back(ems_net *n, const ems_net_layer *l,
-                          const ems_net_pass *pass, float *gradient)
+static void convolve_back(ems_cnet *n, const ems_cnet_layer *l,
+                          const ems_cnet_pass *pass, float *gradient)
 {
-    ems_net_pass back = *pass;
+    ems_cnet_pass back = *pass;
     back.train = -1; /* dropout of gradients */
     loop s = {n, l, &back};
     if (l->drop && pass->train)
@@ -230,17 +230,17 @@ static void pass_on(float *d, const float *from, size_t count, float scale,
 static void combine_back(void *ctx, size_t i)
 {
     const loop *s = ctx;
-    const ems_net *n = s->n;
-    const ems_net_tensor *in = &n->tensor[s->l->in];
-    const ems_net_tensor *in2 = &n->tensor[s->l->in2];
-    const ems_net_tensor *out = &n->tensor[s->l->out];
-    const size_t rows = ems_net_rows(out, s->pass->time), c = in->channels;
+    const ems_cnet *n = s->n;
+    const ems_cnet_tensor *in = &n->tensor[s->l->in];
+    const ems_cnet_tensor *in2 = &n->tensor[s->l->in2];
+    const ems_cnet_tensor *out = &n->tensor[s->l->out];
+    const size_t rows = ems_cnet_rows(out, s->pass->time), c = in->channels;
     const size_t c2 = in2->channels;
     const float *d = sound_of(n, out, out->d, i);
     float *to = sound_of(n, in, in->d, i), *to2 = sound_of(n, in2, in2->d, i);
-    if (s->l->kind == EMS_NET_SHUFFLE) {
+    if (s->l->kind == EMS_CNET_SHUFFLE) {
         pass_on(to, d, rows * out->channels, 1, s->l->adds);
-    } else if (s->l->kind == EMS_NET_ADD) {
+    } else if (s->l->kind == EMS_CNET_ADD) {
         pass_on(to, d, rows * c, 1, s->l->adds);
         pass_on(to2, d, rows * c, BRANCH, s->l->adds2);
     } else {
@@ -251,16 +251,16 @@ static void combine_back(void *ctx, size_t i)
     }
 }
 
-void ems_net_backward(ems_net *n, const ems_net_pass *pass, float *gradient)
+void ems_cnet_backward(ems_cnet *n, const ems_cnet_pass *pass, float *gradient)
 {
     memset(gradient, 0, n->parameters * sizeof *gradient);
     for (size_t i = n->layers; i-- > 0;) {
-        const ems_net_layer *l = &n->layer[i];
+        const ems_cnet_layer *l = &n->layer[i];
         loop s = {n, l, pass};
-        if (l->kind == EMS_NET_CONV)
+        if (l->kind == EMS_CNET_CONV)
             convolve_back(n, l, pass, gradient);
-        else if (l->kind == EMS_NET_NORM)
-            ems_net_norm_back(n, l, pass, gradient);
+        else if (l->kind == EMS_CNET_NORM)
+            ems_cnet_norm_back(n, l, pass, gradient);
         else
             ems_pool_for(n->pool, pass->sounds, combine_back, &s);
     }

@@ -27,24 +27,38 @@ static char *find(ems_error *err)
     return NULL;
 }
 
+/* Numbers in the file: what it does not hold is not worth memory. */
+static size_t numbers_in(const ems_safetensors *st)
+{
+    size_t count, sum = 0;
+    const ems_st_tensor *t = ems_safetensors_all(st, &count);
+    for (size_t i = 0; i < count; i++)
+        sum += ems_st_count(&t[i]);
+    return sum;
+}
+
 static int load(ems_enhancer *e, const ems_safetensors *st, const char *path,
                 ems_pool *pool, ems_error *err)
 {
-    int code = ems_net_shape_of(st, path, &e->shape, err);
+    int code = ems_cnet_shape_of(st, path, &e->shape, err);
     if (code < 0)
         return code;
+    if (numbers_in(st) < ems_cnet_parameters(&e->shape))
+        return ems_fail(err, EMS_EFORMAT, "\"%s\" is not a whole enhancer: a"
+                        " network of width %d has %zu numbers", path,
+                        e->shape.width, ems_cnet_parameters(&e->shape));
     e->chunk = CHUNK;
-    const size_t time = CHUNK + 2 * ems_net_reach(&e->shape) +
-                        ems_net_step(&e->shape);
-    const size_t step = ems_net_step(&e->shape);
-    e->net = ems_net_new(&e->shape, 1, time / step * step, 0, pool, err);
+    const size_t time = CHUNK + 2 * ems_cnet_reach(&e->shape) +
+                        ems_cnet_step(&e->shape);
+    const size_t step = ems_cnet_step(&e->shape);
+    e->net = ems_cnet_new(&e->shape, 1, time / step * step, 0, pool, err);
     if (!e->net)
         return EMS_ENOMEM;
     e->p = ems_alloc_aligned(e->net->parameters, sizeof *e->p);
     e->stats = ems_alloc(e->net->statistics + 1, sizeof *e->stats);
     if (!e->p || !e->stats)
         return ems_out_of_memory(err);
-    return ems_net_load(e->net, st, path, e->p, e->stats, err);
+    return ems_cnet_load(e->net, st, path, e->p, e->stats, err);
 }
 
 int ems_enhancer_parse(ems_enhancer *e, const ems_safetensors *st,
@@ -74,7 +88,7 @@ int ems_enhancer_open(ems_enhancer *e, const char *path, ems_pool *pool,
 
 void ems_enhancer_close(ems_enhancer *e)
 {
-    ems_net_free(e->net);
+    ems_cnet_free(e->net);
     ems_free(e->p);
     ems_free(e->stats);
     *e = (ems_enhancer){0};
@@ -89,13 +103,13 @@ int ems_restore_chunk(ems_enhancer *e, float *y, size_t at, size_t frames,
     const size_t end = total - at < frames + reach ? total
                                                    : at + frames + reach;
     const size_t time = (end - from + step - 1) / step * step;
-    const int code = read(user, ems_net_input(e->net, 0), from, time, err);
+    const int code = read(user, ems_cnet_input(e->net, 0), from, time, err);
     if (code < 0)
         return code;
-    const ems_net_pass pass = {.p = e->p, .stats = e->stats, .sounds = 1,
+    const ems_cnet_pass pass = {.p = e->p, .stats = e->stats, .sounds = 1,
                                .time = time};
-    ems_net_forward(e->net, &pass);
-    memcpy(y, ems_net_output(e->net, 0, 0) + 2 * (at - from),
+    ems_cnet_forward(e->net, &pass);
+    memcpy(y, ems_cnet_output(e->net, 0, 0) + 2 * (at - from),
            2 * frames * sizeof *y);
     return EMS_OK;
 }

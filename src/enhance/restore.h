@@ -1,5 +1,5 @@
 /* restore.h - the network over sound of any length, in chunks that meet
- * without a seam: each hears ems_net_reach samples more on both sides, so
+ * without a seam: each hears ems_cnet_reach samples more on both sides, so
  * that every sample comes out with the same bits as from one pass. */
 #ifndef EMS_RESTORE_H
 #define EMS_RESTORE_H
@@ -8,7 +8,7 @@
 typedef struct ems_enhancer {
     ems_enhancer_shape shape;
     float *p, *stats; /* owned */
-    ems_net *net;     /* of one sound; its own when loaded */
+    ems_cnet *net;     /* of one sound; its own when loaded */
     size_t chunk;     /* samples worked on at once, besides the reach */
 } ems_enhancer;
 
@@ -25,7 +25,7 @@ void ems_enhancer_close(ems_enhancer *e);
 typedef int ems_restore_read(void *user, float *x, size_t at, size_t frames,
                              ems_error *err);
 /* Restore frames [at, at + frames) of a sound of `total` frames; frames is at
- * most e->chunk and at a multiple of ems_net_step. */
+ * most e->chunk and at a multiple of ems_cnet_step. */
 int ems_restore_chunk(ems_enhancer *e, float *y, size_t at, size_t frames,
                       size_t total, ems_restore_read *read, void *user,
                       ems_error *err);

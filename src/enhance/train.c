@@ -41,10 +41,10 @@ static int options_check(const ems_enhancer_options *o, ems_error *err)
         return ems_fail(err, EMS_EINVAL, "an option of training is out of"
                         " range: batch 1..1024, chunk up to 1048576, at least"
                         " one step, lr 0..1, a tune at least 1 s");
-    if (ems_net_check(&o->shape, err) < 0)
+    if (ems_cnet_check(&o->shape, err) < 0)
         return err->code;
-    const size_t step = ems_net_step(&o->shape), chunk = (size_t)o->chunk;
-    const size_t least = 2 * ems_net_reach(&o->shape) + step;
+    const size_t step = ems_cnet_step(&o->shape), chunk = (size_t)o->chunk;
+    const size_t least = 2 * ems_cnet_reach(&o->shape) + step;
     if (chunk % step || chunk < least)
         return ems_fail(err, EMS_EINVAL, "chunks of %d samples: this network"
                         " takes a multiple of %zu, at least %zu", o->chunk,
@@ -171,7 +171,7 @@ static int open_training(ems_enhance_train *t, ems_error *err)
     t->pool = ems_pool_new(t->run.threads, err);
     if (!t->pool)
         return err->code;
-    t->net = ems_net_new(&t->o.shape, (size_t)t->o.batch, (size_t)t->o.chunk,
+    t->net = ems_cnet_new(&t->o.shape, (size_t)t->o.batch, (size_t)t->o.chunk,
                          1, t->pool, err);
     if (!t->net)
         return err->code;
@@ -181,7 +181,7 @@ static int open_training(ems_enhance_train *t, ems_error *err)
     if (code == EMS_OK && t->o.resume)
         code = ems_enhance_checkpoint_load(t, err);
     else if (code == EMS_OK)
-        ems_net_init(t->net, t->optim.p, t->stats, t->o.seed);
+        ems_cnet_init(t->net, t->optim.p, t->stats, t->o.seed);
     return code < 0 ? code : open_log(t, err);
 }
 
@@ -189,7 +189,7 @@ static void close_training(ems_enhance_train *t)
 {
     if (t->log)
         fclose(t->log);
-    ems_net_free(t->net);
+    ems_cnet_free(t->net);
     ems_pool_free(t->pool);
     ems_tunes_clear(&t->tunes);
     ems_free(t->start);
@@ -226,7 +226,7 @@ static int save_weights(const ems_enhance_train *t, ems_error *err)
     snprintf(step, sizeof step, "%" PRIu64, t->state.step);
     const ems_st_pair pairs[] = {{"step", step},
                                  {"filters", filters[t->o.filters]}};
-    return ems_net_save(t->net, t->optim.p, t->stats, t->o.out, pairs, 2,
+    return ems_cnet_save(t->net, t->optim.p, t->stats, t->o.out, pairs, 2,
                         err);
 }
 

@@ -29,7 +29,7 @@ typedef struct ems_enhance_train {
     size_t *start;    /* [tunes + 1]: where each begins, in frames that may
                          begin a chunk */
     ems_pool *pool;
-    ems_net *net;
+    ems_cnet *net;
     float *block;     /* parameters, gradient, two moments */
     float *stats;     /* of batch norms */
     float *whole;     /* [batch][chunk, 2]: what is wanted */

@@ -91,7 +91,7 @@ static int read_state(const ems_safetensors *st, const char *path,
                             " an enhancer: no \"%s\" in its metadata", path,
                             KEYS[i]);
     state_of(v, s);
-    if (!(s->seconds >= 0) || ems_net_check(&s->shape, NULL) < 0)
+    if (!(s->seconds >= 0) || ems_cnet_check(&s->shape, NULL) < 0)
         return ems_fail(err, EMS_EFORMAT, "\"%s\": the checkpoint's state is"
                         " damaged; train anew", path);
     return EMS_OK;

@@ -55,7 +55,7 @@ static void draw_chunk(void *ctx, size_t i)
     while (t->start[k + 1] <= at)
         k++;
     float *whole = t->whole + 2 * i * chunk;
-    float *dull = ems_net_input(t->net, i);
+    float *dull = ems_cnet_input(t->net, i);
     if (ems_tune_filtered(&t->tunes.tune[k], filtered ? &f : NULL, whole,
                           dull, at - t->start[k], chunk, NULL) < 0)
         __atomic_store_n(&t->failed, 1, __ATOMIC_RELAXED);
@@ -65,7 +65,7 @@ static void draw_chunk(void *ctx, size_t i)
 int ems_enhance_gradient(ems_enhance_train *t, double *loss, ems_error *err)
 {
     const size_t sounds = (size_t)t->o.batch, chunk = (size_t)t->o.chunk;
-    const ems_net_pass pass = {
+    const ems_cnet_pass pass = {
         .p = t->optim.p, .stats = t->stats, .sounds = sounds, .time = chunk,
         .train = 1, .seed = t->state.seed ^ (t->state.step << 20)};
     const float scale = 2 / (float)(2 * sounds * chunk);
@@ -73,18 +73,18 @@ int ems_enhance_gradient(ems_enhance_train *t, double *loss, ems_error *err)
     ems_pool_for(t->pool, sounds, draw_chunk, t);
     if (t->failed)
         return ems_out_of_memory(err);
-    ems_net_forward(t->net, &pass);
+    ems_cnet_forward(t->net, &pass);
     for (size_t i = 0; i < sounds; i++) {
-        const float *y = ems_net_output(t->net, i, 0);
+        const float *y = ems_cnet_output(t->net, i, 0);
         const float *want = t->whole + 2 * i * chunk;
-        float *d = ems_net_output(t->net, i, 1);
+        float *d = ems_cnet_output(t->net, i, 1);
         for (size_t k = 0; k < 2 * chunk; k++) {
             const float e = y[k] - want[k];
             sum += (double)(e * e);
             d[k] = scale * e;
         }
     }
-    ems_net_backward(t->net, &pass, t->block + t->net->parameters);
+    ems_cnet_backward(t->net, &pass, t->block + t->net->parameters);
     *loss = sum / (double)(2 * sounds * chunk);
     return EMS_OK;
 }

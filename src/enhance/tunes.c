@@ -3,7 +3,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/run.h"
-#include "media/sound.h"
+#include "media/audio_in.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -81,13 +81,13 @@ static int16_t sample(float x)
 }
 
 /* Read past `skip` frames. Those read, or a negative code. */
-static int64_t pass_over(ems_sound *s, int64_t skip, float *block,
+static int64_t pass_over(ems_audio_in *s, int64_t skip, float *block,
                          ems_error *err)
 {
     int64_t done = 0;
     while (done < skip) {
         const int64_t want = skip - done < BLOCK ? skip - done : BLOCK;
-        const int64_t n = ems_sound_read(s, block, want, err);
+        const int64_t n = ems_audio_in_read(s, block, want, err);
         if (n <= 0)
             return n < 0 ? n : done;
         done += n;
@@ -95,13 +95,13 @@ static int64_t pass_over(ems_sound *s, int64_t skip, float *block,
     return done;
 }
 
-static int append(ems_tune *t, ems_sound *s, size_t most, float *block,
+static int append(ems_tune *t, ems_audio_in *s, size_t most, float *block,
                   ems_error *err)
 {
     size_t capacity = 0;
     while (t->frames < most) {
         const size_t left = most - t->frames;
-        const int64_t n = ems_sound_read(s, block, left < BLOCK ? (int64_t)left
+        const int64_t n = ems_audio_in_read(s, block, left < BLOCK ? (int64_t)left
                                                                 : BLOCK, err);
         if (n <= 0)
             return (int)n;
@@ -121,13 +121,13 @@ static int read_tune(ems_tune *t, const char *path, double from,
     float block[2 * BLOCK];
     const int64_t skip = (int64_t)(from * EMS_TUNE_RATE);
     for (int try = 0; try < 2 && t->frames == 0; try++) {
-        ems_sound *s = ems_sound_open(path, EMS_TUNE_RATE, 2, run, err);
+        ems_audio_in *s = ems_audio_in_open(path, EMS_TUNE_RATE, 2, run, err);
         if (!s)
             return err->code;
         int64_t n = try == 0 ? pass_over(s, skip, block, err) : 0;
         if (n >= 0 && (n == skip || try == 1))
             n = append(t, s, (size_t)(seconds * EMS_TUNE_RATE), block, err);
-        ems_sound_close(s);
+        ems_audio_in_close(s);
         if (n < 0)
             return (int)n;
     }

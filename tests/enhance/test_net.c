@@ -17,7 +17,7 @@ typedef struct reference {
 #include "torch_reference.h"
 
 typedef struct rig {
-    ems_net *net;
+    ems_cnet *net;
     ems_pool *pool;
     float *p, *stats, *gradient, *want;
     size_t sounds, time;
@@ -32,17 +32,17 @@ static float noise(void)
     return (float)(noise_state >> 15) / 32768.0f - 1.0f;
 }
 
-static void fill_layer(rig *r, const ems_net_layer *l)
+static void fill_layer(rig *r, const ems_cnet_layer *l)
 {
     const size_t c = r->net->tensor[l->in].channels;
     const size_t out = r->net->tensor[l->out].channels;
     const double scale = 1.4 / sqrt((double)(c * l->taps));
     for (size_t i = l->weight; i < l->bias; i++)
-        r->p[i] = l->kind == EMS_NET_NORM ? 1 + 0.5f * noise()
+        r->p[i] = l->kind == EMS_CNET_NORM ? 1 + 0.5f * noise()
                                           : (float)(scale * (double)noise());
     for (size_t i = 0; i < out; i++)
         r->p[l->bias + i] = 0.1f * noise();
-    for (size_t i = 0; l->kind == EMS_NET_NORM && i < c; i++) {
+    for (size_t i = 0; l->kind == EMS_CNET_NORM && i < c; i++) {
         r->stats[l->stats + i] = 0;
         r->stats[l->stats + c + i] = 1;
     }
@@ -54,7 +54,7 @@ static rig rig_new(const ems_enhancer_shape *shape, size_t sounds,
     ems_error err;
     rig r = {.pool = ems_pool_new(threads, &err), .sounds = sounds,
              .time = time};
-    r.net = ems_net_new(shape, sounds, time, training, r.pool, &err);
+    r.net = ems_cnet_new(shape, sounds, time, training, r.pool, &err);
     assert_non_null(r.net);
     r.p = ems_alloc_aligned(r.net->parameters, sizeof *r.p);
     r.gradient = ems_alloc_aligned(r.net->parameters, sizeof *r.gradient);
@@ -62,11 +62,11 @@ static rig rig_new(const ems_enhancer_shape *shape, size_t sounds,
     r.want = ems_alloc(sounds * time * 2, sizeof *r.want);
     noise_state = 1;
     for (size_t i = 0; i < r.net->layers; i++)
-        if (r.net->layer[i].kind <= EMS_NET_NORM)
+        if (r.net->layer[i].kind <= EMS_CNET_NORM)
             fill_layer(&r, &r.net->layer[i]);
     for (size_t i = 0; i < sounds; i++)
         for (size_t k = 0; k < 2 * time; k++)
-            ems_net_input(r.net, i)[k] = noise();
+            ems_cnet_input(r.net, i)[k] = noise();
     for (size_t i = 0; i < sounds * time * 2; i++)
         r.want[i] = noise();
     return r;
@@ -74,7 +74,7 @@ static rig rig_new(const ems_enhancer_shape *shape, size_t sounds,
 
 static void rig_free(rig *r)
 {
-    ems_net_free(r->net);
+    ems_cnet_free(r->net);
     ems_pool_free(r->pool);
     ems_free(r->p);
     ems_free(r->gradient);
@@ -82,29 +82,29 @@ static void rig_free(rig *r)
     ems_free(r->want);
 }
 
-static ems_net_pass pass_of(const rig *r, int train)
+static ems_cnet_pass pass_of(const rig *r, int train)
 {
-    return (ems_net_pass){.p = r->p, .stats = r->stats, .sounds = r->sounds,
+    return (ems_cnet_pass){.p = r->p, .stats = r->stats, .sounds = r->sounds,
                           .time = r->time, .train = train, .seed = 5};
 }
 
 static double loss(rig *r, int train, int backward)
 {
-    const ems_net_pass pass = pass_of(r, train);
+    const ems_cnet_pass pass = pass_of(r, train);
     const size_t n = 2 * r->time;
     double sum = 0;
-    ems_net_forward(r->net, &pass);
+    ems_cnet_forward(r->net, &pass);
     for (size_t i = 0; i < r->sounds; i++)
         for (size_t k = 0; k < n; k++) {
-            const double e = (double)ems_net_output(r->net, i, 0)[k] -
+            const double e = (double)ems_cnet_output(r->net, i, 0)[k] -
                              (double)r->want[i * n + k];
             sum += e * e;
             if (backward)
-                ems_net_output(r->net, i, 1)[k] =
+                ems_cnet_output(r->net, i, 1)[k] =
                     (float)(2 * e / (double)(r->sounds * n));
         }
     if (backward)
-        ems_net_backward(r->net, &pass, r->gradient);
+        ems_cnet_backward(r->net, &pass, r->gradient);
     return sum / (double)(r->sounds * n);
 }
 
@@ -129,7 +129,7 @@ static void compare_output(rig *r, const double want[24])
     const size_t n = 2 * r->time;
     float *all = ems_alloc(r->sounds * n, sizeof *all);
     for (size_t i = 0; i < r->sounds; i++)
-        memcpy(all + i * n, ems_net_output(r->net, i, 0), n * sizeof *all);
+        memcpy(all + i * n, ems_cnet_output(r->net, i, 0), n * sizeof *all);
     compare(all, r->sounds * n, want, "output");
     ems_free(all);
 }
@@ -219,7 +219,7 @@ static void test_threads_change_nothing(void **state)
 }
 
 /* Inference, whose tensors share memory, gives what training's memory gives;
- * so does a piece of the sound from ems_net_reach inside its ends on. */
+ * so does a piece of the sound from ems_cnet_reach inside its ends on. */
 static void test_pieces_meet(void **state)
 {
     (void)state;
@@ -229,17 +229,17 @@ static void test_pieces_meet(void **state)
         rig b = rig_new(&CASES[i].shape, 1, time, 0, 2);
         loss(&a, 0, 0);
         loss(&b, 0, 0);
-        assert_memory_equal(ems_net_output(a.net, 0, 0),
-                            ems_net_output(b.net, 0, 0), n * sizeof(float));
+        assert_memory_equal(ems_cnet_output(a.net, 0, 0),
+                            ems_cnet_output(b.net, 0, 0), n * sizeof(float));
         const size_t reach = a.net->reach;
-        assert_int_equal(reach, ems_net_reach(&CASES[i].shape));
-        memcpy(ems_net_input(b.net, 0), ems_net_input(a.net, 0) + 2 * cut,
+        assert_int_equal(reach, ems_cnet_reach(&CASES[i].shape));
+        memcpy(ems_cnet_input(b.net, 0), ems_cnet_input(a.net, 0) + 2 * cut,
                (n - 2 * cut) * sizeof(float));
-        ems_net_pass pass = pass_of(&b, 0);
+        ems_cnet_pass pass = pass_of(&b, 0);
         pass.time = time - cut;
-        ems_net_forward(b.net, &pass);
-        assert_memory_equal(ems_net_output(b.net, 0, 0) + 2 * reach,
-                            ems_net_output(a.net, 0, 0) + 2 * (cut + reach),
+        ems_cnet_forward(b.net, &pass);
+        assert_memory_equal(ems_cnet_output(b.net, 0, 0) + 2 * reach,
+                            ems_cnet_output(a.net, 0, 0) + 2 * (cut + reach),
                             (n - 2 * (cut + reach)) * sizeof(float));
         rig_free(&a);
         rig_free(&b);
@@ -253,10 +253,10 @@ static void test_sizes_of_the_paper(void **state)
                                        .width = 512, .blocks = 15};
     const ems_enhancer_shape unet = {.kind = EMS_ENHANCER_UNET, .width = 128,
                                      .blocks = 1};
-    assert_int_equal(ems_net_parameters(&resnet), 55074306);
-    assert_int_equal(ems_net_parameters(&unet), 56424324);
-    assert_int_equal(ems_net_reach(&resnet), 3 * 31);
-    assert_int_equal(ems_net_step(&unet), 32);
+    assert_int_equal(ems_cnet_parameters(&resnet), 55074306);
+    assert_int_equal(ems_cnet_parameters(&unet), 56424324);
+    assert_int_equal(ems_cnet_reach(&resnet), 3 * 31);
+    assert_int_equal(ems_cnet_step(&unet), 32);
 }
 
 static void test_refusals(void **state)
@@ -270,9 +270,9 @@ static void test_refusals(void **state)
         {.width = 4, .blocks = 1, .dropout = 0.5, .batch_norm = 1},
         {.kind = (ems_enhancer_kind)7, .width = 4, .blocks = 1},
         {.width = 100000, .blocks = 1}, {.width = 4, .blocks = 1000}};
-    assert_int_equal(ems_net_check(&good, &err), 0);
+    assert_int_equal(ems_cnet_check(&good, &err), 0);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_int_equal(ems_net_check(&bad[i], &err), EMS_EINVAL);
+        assert_int_equal(ems_cnet_check(&bad[i], &err), EMS_EINVAL);
 }
 
 int main(void)

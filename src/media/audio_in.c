@@ -1,13 +1,13 @@
-#include "media/sound.h"
+#include "media/audio_in.h"
 
 #include "base/mem.h"
 #include "media/pcm.h"
 
-struct ems_sound {
+struct ems_audio_in {
     ems_pcm pcm;
 };
 
-ems_sound *ems_sound_open(const char *path, int rate, int channels,
+ems_audio_in *ems_audio_in_open(const char *path, int rate, int channels,
                           const ems_run *run, ems_error *err)
 {
     if (rate < 1000 || rate > 768000 || channels < 1 || channels > 2) {
@@ -15,7 +15,7 @@ ems_sound *ems_sound_open(const char *path, int rate, int channels,
                  " two at 1 to 768 kHz", channels, rate);
         return NULL;
     }
-    ems_sound *s = ems_alloc(1, sizeof *s);
+    ems_audio_in *s = ems_alloc(1, sizeof *s);
     if (!s) {
         ems_out_of_memory(err);
         return NULL;
@@ -31,13 +31,13 @@ ems_sound *ems_sound_open(const char *path, int rate, int channels,
     return s;
 }
 
-int64_t ems_sound_read(ems_sound *s, float *out, int64_t frames,
+int64_t ems_audio_in_read(ems_audio_in *s, float *out, int64_t frames,
                        ems_error *err)
 {
     return ems_pcm_read(&s->pcm, out, frames, err);
 }
 
-void ems_sound_close(ems_sound *s)
+void ems_audio_in_close(ems_audio_in *s)
 {
     if (!s)
         return;
