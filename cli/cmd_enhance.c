@@ -91,6 +91,7 @@ typedef struct evaluation {
     cli_common common;
     const char *weights, *filters;
     double seconds;
+    int as_enhance;
 } evaluation;
 
 enum { MOST = 16 };
@@ -137,8 +138,8 @@ static int evaluate(void *data, cli_ui *ui)
     ems_enhancer_score scores[MOST];
     ems_error err;
     const int count = ems_evaluate_enhancer(
-        s->weights, s->common.operands[0], s->filters, s->seconds, scores,
-        MOST, &ui->run, &err);
+        s->weights, s->common.operands[0], s->filters, s->seconds,
+        s->as_enhance, scores, MOST, &ui->run, &err);
     if (count < 0)
         return cli_fail(ui, &err);
     cli_ui_clear(ui);
@@ -163,6 +164,9 @@ static const cli_option evaluation_options[] = {
                 " 11025 Hz, or none")},
     {CLI_ROW_OF(evaluation, CLI_REAL, seconds, "seconds", "S",
                 "of each tune, from second 8 on"), .min = 0.1, .max = 3600},
+    {CLI_ROW_OF(evaluation, CLI_FLAG, as_enhance, "as-enhance", NULL,
+                "restore as emsync enhance does: only above the edge it"
+                " finds"), .value = 1},
     CLI_END,
 };
 

@@ -466,8 +466,8 @@ EMS_API ems_enhance_options ems_enhance_defaults(void);
 /* Restore the treble of a file's sound (any that FFmpeg reads; of a film, the
  * main sound) and write a 24-bit WAV: 44.1 kHz for rates up to that and its
  * multiples, else 48; mono stays mono, more than two channels become stereo.
- * Sound that has no edge below 16 kHz is written as it is. Memory does not
- * grow with length. `result` may be NULL. */
+ * What lies below the edge of a low-passed sound stays; sound that has no edge
+ * below 16 kHz is written as it is. Memory does not grow with length. `result` may be NULL. */
 EMS_API int ems_enhance(const char *in, const char *out,
                         const ems_enhance_options *options,
                         ems_enhance_result *result, const ems_run *run,
@@ -513,14 +513,17 @@ typedef struct ems_enhancer_score { /* means over the tunes */
     double lsd_in, lsd_out; /* log-spectral distance, dB */
 } ems_enhancer_score;
 
-/* Filter `seconds` of every tune of a folder from second 8 on, restore it, and
+/* Filter up to `seconds` of every tune of a folder from second 8 on, restore it, and
  * compare with the truth. filters: names with commas, "cheby1-6,butter-6",
- * or "none" for sound as it is; scores: one for each, at most `most`. `weights`
- * NULL: the network that ships. Returns how many, or a negative code. */
+ * or "none" for sound as it is; scores: one for each, at most `most`.
+ * as_enhance: 0 adds all that the network says, otherwise as ems_enhance does,
+ * only above the edge of a sound that has one. `weights` NULL: the network
+ * that ships. Returns how many, or a negative code. */
 EMS_API int ems_evaluate_enhancer(const char *weights, const char *music,
                                   const char *filters, double seconds,
-                                  ems_enhancer_score *scores, int most,
-                                  const ems_run *run, ems_error *err);
+                                  int as_enhance, ems_enhancer_score *scores,
+                                  int most, const ems_run *run,
+                                  ems_error *err);
 
 /* ---- Words --------------------------------------------------------------- */
 

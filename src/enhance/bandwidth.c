@@ -73,7 +73,8 @@ ems_edge ems_bandwidth_edge(const ems_bandwidth *b, double rate)
     int from = LOWEST;
     levels(b, level);
     for (int i = LOWEST; i < HIGHEST; i++)
-        if (fall_at(level, i) > fall_at(level, from))
+        if (fall_at(level, i) > fall_at(level, from) &&
+            fall_at(level, from) < EMS_EDGE_FALL)
             from = i;
     int last = from; /* that is still about as loud */
     for (int i = from; i < from + ACROSS; i++)

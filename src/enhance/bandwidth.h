@@ -8,6 +8,9 @@
 
 enum { EMS_BAND_BINS = 1024 };
 
+/* A fall from here on is an edge (docs/SOUND.md). */
+#define EMS_EDGE_FALL 24.0
+
 typedef struct ems_bandwidth {
     ems_spectrum spectrum;
     double power[EMS_BAND_BINS + 1]; /* sums over all blocks */
@@ -19,15 +22,16 @@ int ems_bandwidth_init(ems_bandwidth *b, ems_error *err);
 /* The next frames of a sound, [frames, channels]. */
 void ems_bandwidth_add(ems_bandwidth *b, const float *x, size_t frames,
                        size_t channels);
-/* The deepest fall of the mean spectrum within 1/26 of the rate (1.7 kHz at
- * 44.1), and the frequency in Hz where it begins, between 1/12 and 3/8 of
- * the rate (3.7 to 16.5 kHz); above it nothing may come back. */
+/* A fall of the mean spectrum by EMS_EDGE_FALL dB within 1/26 of the rate (1.7
+ * kHz at 44.1) that nothing above comes back from, and the frequency in Hz
+ * where it begins, between 1/12 and 3/8 of the rate (3.7 to 16.5 kHz): the
+ * first, or the deepest if all are less deep. */
 typedef struct ems_edge {
     double hz, fall; /* dB */
 } ems_edge;
 ems_edge ems_bandwidth_edge(const ems_bandwidth *b, double rate);
 void ems_bandwidth_clear(ems_bandwidth *b);
 
-/* A fall from here on is an edge (docs/SOUND.md). */
-#define EMS_EDGE_FALL 24.0
+/* What lies below this share of an edge is left as it is. */
+#define EMS_EDGE_CROSS 0.93
 #endif

@@ -63,6 +63,8 @@ static int listen(job *j, ems_bandwidth *b)
     j->result.seconds = (double)j->total / j->result.rate;
     j->result.edge = edge.fall >= EMS_EDGE_FALL ? edge.hz : 0;
     j->result.restored = j->o->always || j->result.edge > 0;
+    ems_enhancer_cross(&j->enhancer, EMS_EDGE_CROSS * j->result.edge,
+                       j->result.rate);
     return EMS_OK;
 }
 

@@ -1,6 +1,7 @@
 /* ems_evaluate_enhancer: filtered, restored, compared with the truth. */
 #include "base/mem.h"
 #include "base/run.h"
+#include "enhance/bandwidth.h"
 #include "enhance/measure.h"
 #include "enhance/restore.h"
 #include "enhance/tunes.h"
@@ -15,7 +16,25 @@ typedef struct evaluation {
     ems_tunes tunes;
     float *work; /* [3][most frames, 2] */
     size_t most;
+    int as_enhance;
 } evaluation;
+
+/* Where ems_enhance would begin to add; 0: nowhere. */
+static int find_edge(const float *x, size_t frames, double *hz,
+                     ems_error *err)
+{
+    ems_bandwidth *b = ems_alloc(1, sizeof *b);
+    if (!b || ems_bandwidth_init(b, err) < 0) {
+        ems_free(b);
+        return ems_out_of_memory(err);
+    }
+    ems_bandwidth_add(b, x, frames, 2);
+    const ems_edge edge = ems_bandwidth_edge(b, EMS_TUNE_RATE);
+    *hz = edge.fall >= EMS_EDGE_FALL ? EMS_EDGE_CROSS * edge.hz : 0;
+    ems_bandwidth_clear(b);
+    ems_free(b);
+    return EMS_OK;
+}
 
 static int score_tune(evaluation *v, const ems_tune *t, const ems_filter *f,
                       ems_enhancer_score *s, ems_error *err)
@@ -23,8 +42,16 @@ static int score_tune(evaluation *v, const ems_tune *t, const ems_filter *f,
     float *whole = v->work, *dull = whole + 2 * v->most;
     float *y = dull + 2 * v->most;
     const size_t n = t->frames;
+    double cross = 0;
     int code = ems_tune_filtered(t, f, whole, dull, 0, n, err);
-    if (code == EMS_OK)
+    if (code == EMS_OK && v->as_enhance)
+        code = find_edge(dull, n, &cross, err);
+    if (code < 0)
+        return code;
+    ems_enhancer_cross(&v->enhancer, cross, EMS_TUNE_RATE);
+    if (v->as_enhance && !(cross > 0))
+        memcpy(y, dull, 2 * n * sizeof *y);
+    else
         code = ems_restore(&v->enhancer, y, dull, n, err);
     if (code < 0)
         return code;
@@ -102,15 +129,15 @@ static int evaluate(evaluation *v, const char *music, double seconds,
 
 int ems_evaluate_enhancer(const char *weights, const char *music,
                           const char *filters, double seconds,
-                          ems_enhancer_score *scores, int most,
-                          const ems_run *run, ems_error *err)
+                          int as_enhance, ems_enhancer_score *scores,
+                          int most, const ems_run *run, ems_error *err)
 {
     ems_error local;
     err = err ? err : &local;
     if (!music || !filters || !(seconds > 0 && seconds <= 3600))
         return ems_fail(err, EMS_EINVAL, "evaluating an enhancer takes music,"
                         " filters and up to 3600 seconds of each tune");
-    evaluation v = {.most = 0};
+    evaluation v = {.as_enhance = as_enhance};
     int code = take_names(filters, scores, most, err);
     if (code < 0)
         return code;

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -48,7 +49,8 @@ static int load(ems_enhancer *e, const ems_safetensors *st, const char *path,
                         " network of width %d has %zu numbers", path,
                         e->shape.width, ems_cnet_parameters(&e->shape));
     e->chunk = CHUNK;
-    const size_t time = CHUNK + 2 * ems_cnet_reach(&e->shape) +
+    const size_t time = CHUNK + 2 * (ems_cnet_reach(&e->shape) +
+                                     EMS_CROSS_HALF) +
                         ems_cnet_step(&e->shape);
     const size_t step = ems_cnet_step(&e->shape);
     e->net = ems_cnet_new(&e->shape, 1, time / step * step, 0, pool, err);
@@ -94,11 +96,62 @@ void ems_enhancer_close(ems_enhancer *e)
     *e = (ems_enhancer){0};
 }
 
+void ems_enhancer_cross(ems_enhancer *e, double hz, double rate)
+{
+    const double turn = 2 * M_PI * hz / rate;
+    double sum = 0;
+    e->crosses = hz > 0;
+    for (int i = -EMS_CROSS_HALF; i <= EMS_CROSS_HALF; i++) {
+        const double at = M_PI * i / (EMS_CROSS_HALF + 1);
+        const double window = 0.42 + 0.5 * cos(at) + 0.08 * cos(2 * at);
+        const double low = i ? sin(turn * i) / (M_PI * i) : turn / M_PI;
+        e->cross[EMS_CROSS_HALF + i] = (float)(-window * low);
+        sum += window * low;
+    }
+    for (int i = 0; i <= 2 * EMS_CROSS_HALF && hz > 0; i++)
+        e->cross[i] /= (float)sum; /* nothing of a constant passes */
+    e->cross[EMS_CROSS_HALF] += 1;
+}
+
+size_t ems_enhancer_reach(const ems_enhancer *e)
+{
+    const size_t step = e->net->step;
+    return e->net->reach + (e->crosses ? (EMS_CROSS_HALF + step - 1) / step *
+                                             step : 0);
+}
+
+/* Row at - EMS_CROSS_HALF of a sound that stands still beyond its ends. */
+static size_t hold(size_t at, size_t end)
+{
+    const size_t row = at < EMS_CROSS_HALF ? 0 : at - EMS_CROSS_HALF;
+    return row < end ? row : end - 1;
+}
+
+/* y = x + the high-passed difference between z and x; row 0 of x and z is
+ * `before` rows before that of y, and they end `after` rows after it. */
+static void add_above(const ems_enhancer *e, float *y, const float *x,
+                      const float *z, size_t frames, size_t before,
+                      size_t after)
+{
+    const size_t end = before + frames + after;
+    for (size_t i = 0; i < frames; i++) {
+        const size_t at = before + i;
+        float sum[2] = {0, 0};
+        for (size_t j = 0; j <= 2 * EMS_CROSS_HALF; j++) {
+            const size_t k = hold(at + j, end);
+            sum[0] += e->cross[j] * (z[2 * k] - x[2 * k]);
+            sum[1] += e->cross[j] * (z[2 * k + 1] - x[2 * k + 1]);
+        }
+        y[2 * i] = x[2 * at] + sum[0];
+        y[2 * i + 1] = x[2 * at + 1] + sum[1];
+    }
+}
+
 int ems_restore_chunk(ems_enhancer *e, float *y, size_t at, size_t frames,
                       size_t total, ems_restore_read *read, void *user,
                       ems_error *err)
 {
-    const size_t reach = e->net->reach, step = e->net->step;
+    const size_t reach = ems_enhancer_reach(e), step = e->net->step;
     const size_t from = at < reach ? 0 : at - reach;
     const size_t end = total - at < frames + reach ? total
                                                    : at + frames + reach;
@@ -107,10 +160,14 @@ int ems_restore_chunk(ems_enhancer *e, float *y, size_t at, size_t frames,
     if (code < 0)
         return code;
     const ems_cnet_pass pass = {.p = e->p, .stats = e->stats, .sounds = 1,
-                               .time = time};
+                                .time = time};
     ems_cnet_forward(e->net, &pass);
-    memcpy(y, ems_cnet_output(e->net, 0, 0) + 2 * (at - from),
-           2 * frames * sizeof *y);
+    const float *z = ems_cnet_output(e->net, 0, 0);
+    if (e->crosses)
+        add_above(e, y, ems_cnet_input(e->net, 0), z, frames, at - from,
+                  end - at - frames);
+    else
+        memcpy(y, z + 2 * (at - from), 2 * frames * sizeof *y);
     return EMS_OK;
 }
 
