@@ -85,14 +85,29 @@ static void test_words_match_the_header(void **state)
     assert_string_equal(cli_precision_words[EMS_INT8], "int8");
 }
 
-/* Split at spaces and parse as main() does; 0, 1, 2 or -1: no such command. */
+/* The next word, as a shell would cut it; NULL: none is left. */
+static char *next_word(char **rest)
+{
+    char *word = *rest + strspn(*rest, " ");
+    const int quoted = *word == '"';
+    word += quoted;
+    if (!*word)
+        return NULL;
+    char *end = word + strcspn(word, quoted ? "\"" : " ");
+    *rest = *end ? end + 1 : end;
+    *end = '\0';
+    return word;
+}
+
+/* Cut and parse as main() does; 0, 1, 2 or -1: no such command. */
 static int parse(const char *line, void **settings, char *problem)
 {
     static char copy[1024];
     static char *argv[64];
     int argc = 0, used = 0;
     snprintf(copy, sizeof copy, "%s", line);
-    for (char *word = strtok(copy, " "); word; word = strtok(NULL, " "))
+    char *rest = copy;
+    for (char *word; (word = next_word(&rest)) != NULL;)
         argv[argc++] = word;
     const cli_command *c = cli_find(argc - 1, argv + 1, &used);
     if (!c)
