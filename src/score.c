@@ -126,7 +126,6 @@ static int sound(job *j, double *mark)
     ems_render_options render = j->options->render;
     if (!render.stems)
         render.stems = j->stems;
-    render.seed = j->options->plan.seed;
     int code = ems_render(j->piece, j->mix, &render, &j->report->sound,
                           j->run, j->err);
     if (code < 0)
