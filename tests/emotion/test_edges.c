@@ -82,7 +82,7 @@ static void has_its_cut(const char *path, double at, double fps)
 }
 
 #define HALVES(size, rate, length)                                          \
-    "-f lavfi -i mandelbrot=s=" size ":r=" rate " -f lavfi -i testsrc2=s="  \
+    "-f lavfi -i smptebars=s=" size ":r=" rate " -f lavfi -i testsrc2=s="   \
     size ":r=" rate " -filter_complex [0]trim=duration=" length             \
     ",eq=brightness=-0.4,format=yuv420p[a];[1]trim=duration=" length        \
     ",eq=brightness=0.2,format=yuv420p[b];[a][b]concat" H264
