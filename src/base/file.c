@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -184,4 +185,42 @@ char *ems_path_join(const char *folder, const char *name)
     if (path)
         snprintf(path, bytes, "%s/%s", folder, name);
     return path;
+}
+
+char *ems_path_suffix(const char *path, const char *suffix)
+{
+    const size_t n = strlen(path), m = strlen(suffix) + 1;
+    char *out = ems_alloc(n + m, 1);
+    if (out) {
+        memcpy(out, path, n);
+        memcpy(out + n, suffix, m);
+    }
+    return out;
+}
+
+static int take_log(FILE *log, const char *path, int keep, ems_error *err)
+{
+    /* A file system without locks is no reason not to work. */
+    if (flock(fileno(log), LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+        return ems_fail(err, EMS_EIO, "another training is writing \"%s\";"
+                        " give this one another output", path);
+    if (!keep && ftruncate(fileno(log), 0) < 0)
+        return ems_fail_errno(err, EMS_EIO, "cannot empty the log \"%s\"",
+                              path);
+    setvbuf(log, NULL, _IOLBF, 0);
+    return EMS_OK;
+}
+
+FILE *ems_log_file_open(const char *path, int keep, ems_error *err)
+{
+    FILE *log = fopen(path, "ae");
+    if (!log) {
+        ems_fail_errno(err, EMS_EIO, "cannot write the log \"%s\"", path);
+        return NULL;
+    }
+    if (take_log(log, path, keep, err) < 0) {
+        fclose(log);
+        log = NULL;
+    }
+    return log;
 }

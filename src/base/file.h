@@ -46,4 +46,9 @@ int ems_file_write(const char *path, const void *data, size_t size,
 int ems_folder_make(const char *path, ems_error *err);
 /* "folder/name" in new memory; NULL when out of memory. */
 char *ems_path_join(const char *folder, const char *name);
+/* "pathsuffix" in new memory; NULL when out of memory. */
+char *ems_path_suffix(const char *path, const char *suffix);
+/* Open a log that grows line by line, emptied first unless `keep`. EMS_EIO
+ * also when another process has it open this way. NULL on failure. */
+FILE *ems_log_file_open(const char *path, int keep, ems_error *err);
 #endif

@@ -1,16 +1,13 @@
 /* The enhancer's training loop: ems_train_enhancer. */
 #include "enhance/train.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/run.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 enum { LOG_STEPS = 20, WARMUP = 100 };
 #define LR_END 0.01
@@ -108,29 +105,11 @@ static int open_music(ems_enhance_train *t, ems_error *err)
     return code;
 }
 
-static char *with_suffix(const char *path, const char *suffix)
-{
-    const size_t n = strlen(path) + strlen(suffix) + 1;
-    char *out = ems_alloc(n, 1);
-    if (out)
-        snprintf(out, n, "%s%s", path, suffix);
-    return out;
-}
-
 static int open_log(ems_enhance_train *t, ems_error *err)
 {
-    t->log = fopen(t->log_path, "ae");
+    t->log = ems_log_file_open(t->log_path, t->o.resume, err);
     if (!t->log)
-        return ems_fail_errno(err, EMS_EIO, "cannot write the log \"%s\"",
-                              t->log_path);
-    /* A file system without locks is no reason not to train. */
-    if (flock(fileno(t->log), LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-        return ems_fail(err, EMS_EIO, "another training is writing \"%s\";"
-                        " give this one another output", t->log_path);
-    if (!t->o.resume && ftruncate(fileno(t->log), 0) < 0)
-        return ems_fail_errno(err, EMS_EIO, "cannot empty the log \"%s\"",
-                              t->log_path);
-    setvbuf(t->log, NULL, _IOLBF, 0);
+        return EMS_EIO;
     const ems_enhancer_shape *s = &t->o.shape;
     fprintf(t->log, "# %s width %d blocks %d batch-norm %d dropout %g filters"
             " %d, %zu parameters; batch %d x %d, lr %g, seed %" PRIu64
@@ -148,8 +127,8 @@ static int read_state(ems_enhance_train *t, ems_error *err)
     t->state = (ems_enhance_state){.shape = t->o.shape,
                                    .filters = t->o.filters,
                                    .seed = t->o.seed};
-    t->checkpoint = with_suffix(t->o.out, ".ckpt");
-    t->log_path = with_suffix(t->o.out, ".log");
+    t->checkpoint = ems_path_suffix(t->o.out, ".ckpt");
+    t->log_path = ems_path_suffix(t->o.out, ".log");
     if (!t->checkpoint || !t->log_path)
         return ems_out_of_memory(err);
     if (!t->o.resume)

@@ -1,13 +1,7 @@
-#include "base/mem.h"
 #include "enhance/train.h"
-#include "nn/safetensors.h"
+#include "nn/checkpoint.h"
 
-#include <errno.h>
-#include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
-
-enum { FIELDS = 8, TEXT = 24 };
+enum { FIELDS = 8, BLOCKS = 4 };
 
 /* Every field as an unsigned integer (reals by their bits), in this order. */
 static const char *const KEYS[FIELDS] = {
@@ -24,7 +18,7 @@ static void fields_of(const ems_enhance_state *s, uint64_t v[FIELDS])
     v[4] = (uint64_t)s->filters;
     v[5] = s->step;
     v[6] = s->seed;
-    memcpy(&v[7], &s->seconds, sizeof v[7]);
+    v[7] = ems_ckpt_bits(s->seconds);
 }
 
 static int small(uint64_t v)
@@ -41,44 +35,29 @@ static void state_of(const uint64_t v[FIELDS], ems_enhance_state *s)
     s->filters = (ems_enhancer_filters)small(v[4]);
     s->step = v[5];
     s->seed = v[6];
-    memcpy(&s->seconds, &v[7], sizeof v[7]);
+    s->seconds = ems_ckpt_real(v[7]);
+}
+
+static void blocks_of(const ems_enhance_train *t, ems_ckpt_block b[BLOCKS])
+{
+    const size_t n = t->net->parameters;
+    b[0] = (ems_ckpt_block){"parameters", t->optim.p, n};
+    b[1] = (ems_ckpt_block){"moment1", t->optim.m, n};
+    b[2] = (ems_ckpt_block){"moment2", t->optim.v, n};
+    b[3] = (ems_ckpt_block){"statistics", t->stats, t->net->statistics};
 }
 
 int ems_enhance_checkpoint_save(const ems_enhance_train *t, ems_error *err)
 {
     uint64_t v[FIELDS];
-    char text[FIELDS][TEXT];
-    ems_st_pair pair[FIELDS + 1];
-    const float *const data[] = {t->optim.p, t->optim.m, t->optim.v,
-                                 t->stats};
-    const char *const name[] = {"parameters", "moment1", "moment2",
-                                "statistics"};
-    const size_t n = t->net->parameters;
-    const size_t count[] = {n, n, n, t->net->statistics};
-    ems_st_tensor tensor[4];
+    ems_ckpt_field field[FIELDS];
+    ems_ckpt_block block[BLOCKS];
     fields_of(&t->state, v);
-    for (int i = 0; i < FIELDS; i++) {
-        snprintf(text[i], TEXT, "%" PRIu64, v[i]);
-        pair[i] = (ems_st_pair){KEYS[i], text[i]};
-    }
-    pair[FIELDS] = (ems_st_pair){"format", "emsync-enhancer-checkpoint-1"};
-    for (int i = 0; i < 4; i++)
-        tensor[i] = (ems_st_tensor){
-            .name = name[i], .dtype = EMS_DT_F32, .ndim = 1,
-            .dims = {count[i]}, .data = data[i],
-            .bytes = count[i] * sizeof(float)};
-    return ems_safetensors_write(t->checkpoint, tensor, 4, pair, FIELDS + 1,
-                                 err);
-}
-
-static int read_number(const char *text, uint64_t *out)
-{
-    char *end;
-    if (!text || *text < '0' || *text > '9')
-        return -1;
-    errno = 0;
-    *out = strtoull(text, &end, 10);
-    return errno || *end ? -1 : 0;
+    for (int i = 0; i < FIELDS; i++)
+        field[i] = (ems_ckpt_field){KEYS[i], v[i]};
+    blocks_of(t, block);
+    return ems_ckpt_write(t->checkpoint, "emsync-enhancer-checkpoint-1",
+                          field, FIELDS, block, BLOCKS, err);
 }
 
 static int read_state(const ems_safetensors *st, const char *path,
@@ -86,7 +65,7 @@ static int read_state(const ems_safetensors *st, const char *path,
 {
     uint64_t v[FIELDS];
     for (int i = 0; i < FIELDS; i++)
-        if (read_number(ems_safetensors_metadata(st, KEYS[i]), &v[i]) < 0)
+        if (ems_ckpt_number(st, KEYS[i], &v[i]) < 0)
             return ems_fail(err, EMS_EFORMAT, "\"%s\" is not a checkpoint of"
                             " an enhancer: no \"%s\" in its metadata", path,
                             KEYS[i]);
@@ -106,28 +85,9 @@ int ems_enhance_checkpoint_state(const char *path, ems_enhance_state *s,
     return code;
 }
 
-static int read_block(const ems_safetensors *st, const char *path,
-                      const char *name, float *out, size_t count,
-                      ems_error *err)
-{
-    const ems_st_tensor *t = ems_safetensors_find(st, name);
-    if (!t || t->dtype != EMS_DT_F32 || ems_st_count(t) != count)
-        return ems_fail(err, EMS_EFORMAT, "\"%s\": no tensor \"%s\" of %zu"
-                        " floats; train anew", path, name, count);
-    return ems_st_read_f32(t, out);
-}
-
 int ems_enhance_checkpoint_load(ems_enhance_train *t, ems_error *err)
 {
-    const size_t n = t->net->parameters;
-    float *const to[] = {t->optim.p, t->optim.m, t->optim.v, t->stats};
-    const char *const name[] = {"parameters", "moment1", "moment2",
-                                "statistics"};
-    const size_t count[] = {n, n, n, t->net->statistics};
-    ems_safetensors *st = ems_safetensors_open(t->checkpoint, err);
-    int code = st ? EMS_OK : EMS_EFORMAT;
-    for (int i = 0; code == EMS_OK && i < 4; i++)
-        code = read_block(st, t->checkpoint, name[i], to[i], count[i], err);
-    ems_safetensors_free(st);
-    return code;
+    ems_ckpt_block block[BLOCKS];
+    blocks_of(t, block);
+    return ems_ckpt_read_blocks(t->checkpoint, block, BLOCKS, err);
 }

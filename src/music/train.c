@@ -1,6 +1,7 @@
 /* The training loop: ems_train_music. */
 #include "music/train.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/run.h"
 #include "music/vocab.h"
@@ -242,17 +243,6 @@ void ems_train_close(ems_training *t)
 
 /* ---- Setting up --------------------------------------------------------- */
 
-static char *with_suffix(const char *path, const char *suffix)
-{
-    const size_t n = strlen(path), m = strlen(suffix) + 1;
-    char *out = ems_alloc(n + m, 1);
-    if (out) {
-        memcpy(out, path, n);
-        memcpy(out + n, suffix, m);
-    }
-    return out;
-}
-
 /* What rank 0 finds in files, before memory is taken for it. */
 static int read_state(ems_training *t, ems_error *err)
 {
@@ -268,9 +258,9 @@ static int read_state(ems_training *t, ems_error *err)
 
 static int open_state(ems_training *t, ems_error *err)
 {
-    t->checkpoint = with_suffix(t->o.out, ".ckpt");
-    t->log_path = with_suffix(t->o.out, ".log");
-    t->curve_path = with_suffix(t->o.out, ".svg");
+    t->checkpoint = ems_path_suffix(t->o.out, ".ckpt");
+    t->log_path = ems_path_suffix(t->o.out, ".log");
+    t->curve_path = ems_path_suffix(t->o.out, ".svg");
     int code = t->checkpoint && t->log_path && t->curve_path
                    ? read_state(t, err) : ems_out_of_memory(err);
     code = ems_ranks_agree(t->ranks, code, err);

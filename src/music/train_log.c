@@ -1,16 +1,13 @@
 /* The log, held-out scores, and the best weights so far. */
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/run.h"
 #include "music/model_io.h"
 #include "music/train.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 __attribute__((format(printf, 2, 3)))
 static void note(const ems_training *t, const char *format, ...)
@@ -37,29 +34,13 @@ static void note_beginning(const ems_training *t)
         note(t, "# beginning with the weights of %s\n", t->o.from);
 }
 
-static int open_locked(ems_training *t, ems_error *err)
-{
-    t->log = fopen(t->log_path, "ae");
-    if (!t->log)
-        return ems_fail_errno(err, EMS_EIO, "cannot write the log \"%s\"",
-                              t->log_path);
-    /* A file system without locks is no reason not to train. */
-    if (flock(fileno(t->log), LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-        return ems_fail(err, EMS_EIO, "another training is writing \"%s\";"
-                        " give this one another output", t->log_path);
-    if (!t->o.resume && ftruncate(fileno(t->log), 0) < 0)
-        return ems_fail_errno(err, EMS_EIO, "cannot empty the log \"%s\"",
-                              t->log_path);
-    setvbuf(t->log, NULL, _IOLBF, 0);
-    return EMS_OK;
-}
-
 int ems_train_log_open(ems_training *t, ems_error *err)
 {
-    const int code = open_locked(t, err);
-    if (code == EMS_OK)
-        note_beginning(t);
-    return code;
+    t->log = ems_log_file_open(t->log_path, t->o.resume, err);
+    if (!t->log)
+        return EMS_EIO;
+    note_beginning(t);
+    return EMS_OK;
 }
 
 void ems_train_log_restart(ems_training *t)
