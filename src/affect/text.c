@@ -70,21 +70,12 @@ const ems_text_kern *ems_text_kern_get(ems_cpu_level level)
 
 static char *find_shipped(ems_error *err)
 {
-    const char *const folder[] = {getenv("EMSYNC_MODELS"), EMS_MODELS_SOURCE,
-                                  EMS_MODELS_INSTALLED};
-    for (size_t i = 0; i < sizeof folder / sizeof *folder; i++) {
-        char *path = folder[i] ? ems_path_join(folder[i], FILE_NAME) : NULL;
-        ems_bytes b;
-        if (path && ems_bytes_map(&b, path, 0, NULL) == EMS_OK) {
-            ems_bytes_unmap(&b);
-            return path;
-        }
-        ems_free(path);
-    }
-    ems_fail(err, EMS_EIO, "no classifier of texts: %s is neither in the"
-             " folder $EMSYNC_MODELS nor in %s (make one with \"emsync train"
-             " text\")", FILE_NAME, EMS_MODELS_INSTALLED);
-    return NULL;
+    char *path = ems_models_find(FILE_NAME, NULL);
+    if (!path)
+        ems_fail(err, EMS_EIO, "no classifier of texts: %s is neither in the"
+                 " folder $EMSYNC_MODELS nor in %s (make one with \"emsync"
+                 " train text\")", FILE_NAME, EMS_MODELS_INSTALLED);
+    return path;
 }
 
 static ems_text *open_file(const char *path, ems_error *err)

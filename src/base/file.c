@@ -224,3 +224,18 @@ FILE *ems_log_file_open(const char *path, int keep, ems_error *err)
     }
     return log;
 }
+
+char *ems_models_find(const char *name, ems_error *err)
+{
+    const char *const folder[] = {getenv("EMSYNC_MODELS"), EMS_MODELS_SOURCE,
+                                  EMS_MODELS_INSTALLED};
+    for (size_t i = 0; i < sizeof folder / sizeof *folder; i++) {
+        char *path = folder[i] ? ems_path_join(folder[i], name) : NULL;
+        if (path && access(path, R_OK) == 0)
+            return path;
+        ems_free(path);
+    }
+    ems_fail(err, EMS_EIO, "%s is neither in the folder $EMSYNC_MODELS nor in"
+             " %s", name, EMS_MODELS_INSTALLED);
+    return NULL;
+}

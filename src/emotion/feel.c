@@ -35,20 +35,6 @@ struct ems_feel {
 
 /* ---- Opening ------------------------------------------------------------- */
 
-/* The file that ships; NULL: none (or out of memory). */
-static char *shipped(void)
-{
-    const char *const folder[] = {getenv("EMSYNC_MODELS"), EMS_MODELS_SOURCE,
-                                  EMS_MODELS_INSTALLED};
-    for (size_t i = 0; i < 3; i++) {
-        char *path = folder[i] ? ems_path_join(folder[i], FILE_NAME) : NULL;
-        if (path && access(path, R_OK) == 0)
-            return path;
-        ems_free(path);
-    }
-    return NULL;
-}
-
 static const ems_sense *find_faces(const ems_senses *s)
 {
     for (size_t i = 0; i < ems_senses_count(s); i++) {
@@ -106,7 +92,7 @@ static int match(ems_feel *f, const char *name, ems_error *err)
 ems_feel *ems_feel_new(const char *fusion, const ems_senses *senses,
                        ems_error *err)
 {
-    char *own = fusion ? NULL : shipped();
+    char *own = fusion ? NULL : ems_models_find(FILE_NAME, NULL);
     const char *path = fusion ? fusion : own;
     ems_feel *f = path ? ems_alloc(1, sizeof *f) : NULL;
     if (!path)

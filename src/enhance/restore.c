@@ -11,21 +11,14 @@
 enum { CHUNK = 16384 };
 #define FILE_NAME "emsync-enhancer.safetensors"
 
-/* Where the weights that ship are: as in ems_text_open. */
 static char *find(ems_error *err)
 {
-    const char *const folder[] = {getenv("EMSYNC_MODELS"), EMS_MODELS_SOURCE,
-                                  EMS_MODELS_INSTALLED};
-    for (size_t i = 0; i < 3; i++) {
-        char *path = folder[i] ? ems_path_join(folder[i], FILE_NAME) : NULL;
-        if (path && access(path, R_OK) == 0)
-            return path;
-        ems_free(path);
-    }
-    ems_fail(err, EMS_EIO, "no %s in \"%s\"; install emsync, set"
-             " EMSYNC_MODELS, or train one (\"emsync train enhancer\")",
-             FILE_NAME, EMS_MODELS_INSTALLED);
-    return NULL;
+    char *path = ems_models_find(FILE_NAME, NULL);
+    if (!path)
+        ems_fail(err, EMS_EIO, "no %s in \"%s\"; install emsync, set"
+                 " EMSYNC_MODELS, or train one (\"emsync train enhancer\")",
+                 FILE_NAME, EMS_MODELS_INSTALLED);
+    return path;
 }
 
 /* Numbers in the file: what it does not hold is not worth memory. */

@@ -1,8 +1,9 @@
 /* The critic's weights from and to safetensors. */
 #include "music/critic_weights.h"
 
+#include "base/file.h"
 #include "base/mem.h"
-#include "music/model_io.h"
+#include "nn/safetensors.h"
 
 #include <math.h>
 #include <stdio.h>

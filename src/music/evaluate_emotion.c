@@ -1,10 +1,10 @@
 /* EMSYNC's test of emotion: asked valence and arousal against what a judge
  * hears in pieces composed without boundaries. */
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/run.h"
 #include "music/critic.h"
 #include "music/evaluate.h"
-#include "music/model_io.h"
 
 #include <math.h>
 #include <unistd.h>

@@ -17,10 +17,8 @@ int ems_params_load(const ems_safetensors *st, const char *name,
 int ems_params_save(const ems_params *p, const char *path,
                     const ems_st_pair *metadata, size_t pairs,
                     ems_error *err);
-/* Where a file that ships is: $EMSYNC_MODELS, the source tree, the place of
- * installation. New memory (ems_free); NULL with a sentence when nowhere. */
-char *ems_models_find(const char *name, ems_error *err);
-/* The music model that ships. */
+/* The music model that ships, as ems_models_find: new memory, or NULL with a
+ * sentence. */
 char *ems_model_find(ems_error *err);
 /* Is `path` (NULL: the model that ships) there, and does its header describe
  * a music model? Reads no weights. */

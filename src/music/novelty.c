@@ -3,7 +3,6 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/reader.h"
-#include "music/model_io.h"
 
 #include <string.h>
 
