@@ -8,9 +8,7 @@
 #include "fusion/model.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define FILE_NAME "emsync-fusion.safetensors"
 

@@ -4,9 +4,7 @@
 #include "base/mem.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { CHUNK = 16384 };
 #define FILE_NAME "emsync-enhancer.safetensors"

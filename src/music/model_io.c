@@ -9,7 +9,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define MODEL_NAME "emsync-music.safetensors"
 enum { SIZES = 6 };
