@@ -7,7 +7,7 @@ enum { TONIC_STREAM = 0x746f6e69, HIGH = 72 };
 static const double MIDDLE = 11;     /* note-ONs a second at arousal 0 */
 static const double SPAN = 1.1;      /* their logarithm grows by so much */
 static const double PULL = 1.5, MOST_PULL = 3;
-static const double WEIGHT = 0.4, BASS = 0.4;
+static const double WEIGHT = 0.4;
 static const double TONE = 0.8, STRANGE = -0.8; /* in the chord, outside */
 static const double BASS_ROOT = 1.5, BASS_STRANGE = -1.5;
 static const double MISSED = 4, RETURN = 2.5; /* seconds; logarithm */
@@ -82,7 +82,7 @@ static double harmony(const ems_mood *m, int family, int pitch)
     if (family == EMS_DRUMS)
         return 0;
     if (family == EMS_BASS)
-        return BASS * m->pull[pitch % 12] +
+        return WEIGHT * m->pull[pitch % 12] +
                (pitch % 12 == m->root ? BASS_ROOT : tone ? 0 : BASS_STRANGE);
     return WEIGHT * m->pull[pitch % 12] +
            (tone ? TONE : STRANGE) / (pitch >= HIGH ? 2 : 1);

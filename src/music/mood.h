@@ -12,11 +12,10 @@
  *            has not been heard for MISSED seconds;
  *   key      (profile / mean profile)^WEIGHT for every pitched note-ON, by
  *            pitch class above the tonic (Krumhansl and Kessler 1982), between
- *            the major profile at valence 1 and the minor one at -1. The bass
- *            is held to it more;
+ *            the major profile at valence 1 and the minor one at -1;
  *   chord    a factor for the pitch classes of the bar's chord (harmony.h),
  *            less above HIGH, where melodies live; the bass is led to its root.
- * Both are raised to the power `steer`; 0 leaves the model alone. */
+ * All are raised to the power `steer`; 0 leaves the model alone. */
 #ifndef EMS_MOOD_H
 #define EMS_MOOD_H
 #include "music/harmony.h"
