@@ -19,15 +19,22 @@ static bool continues(const void *data)
     return s->options.resume || s->options.dry_run || ems_rank(NULL) > 0;
 }
 
+/* How a rank other than the first ends. What fails, all agree on and the
+ * first one tells: a launcher that saw this one fail would kill that one
+ * before it has spoken. Only who never met the others speaks for itself. */
+static int last_word(int code)
+{
+    return code == EMS_EUNSUPPORTED ? CLI_FAILED : CLI_DONE;
+}
+
 static int run(void *data, cli_ui *ui)
 {
     settings *s = data;
     ems_error err;
     s->options.dataset = s->common.operands[0];
     const int code = ems_train_music(&s->options, &ui->run, &err);
-    if (ems_rank(NULL) > 0) /* the first one talks */
-        return code >= 0 ? CLI_DONE : cli_interrupted() ? cli_interrupted()
-                                                        : CLI_FAILED;
+    if (ems_rank(NULL) > 0)
+        return last_word(code);
     if (code == EMS_ECANCELLED)
         return cli_error(ui, "interrupted; --resume goes on from \"%s.ckpt\"",
                          s->options.out);
