@@ -75,6 +75,50 @@ static void print_boundaries(const ems_evaluation *e)
     }
 }
 
+static void print_chords(const char *way, const char *where,
+                         const ems_chord_row *c)
+{
+    if (c->chords == 0)
+        return;
+    printf("  %-18s %-13s%8zu%8.2f%8.1f %%%8.1f %%", way, where, c->chords,
+           c->notes, 100 * c->known, 100 * c->sharp);
+    number(c->nats, 14);
+    printf("\n");
+}
+
+static void print_price(const ems_evaluation *e)
+{
+    printf("\n%-22s%14s%18s%18s\n", "what it costs", "nats a token",
+           "taken by rules", "put by rules");
+    for (int i = 0; i < EMS_EVALUATE_WAYS; i++) {
+        const ems_boundary_row *r = &e->boundary[i];
+        printf("  %-20s%14.3f%18.3f%16.1f %%\n", r->name, r->nats, r->rules,
+               100 * r->due);
+    }
+    printf("\n%-34s%8s%8s%10s%10s%14s\n", "chords", "number", "notes",
+           "known", "sharp", "nats a note");
+    for (int i = 0; i < EMS_EVALUATE_WAYS; i++) {
+        const ems_boundary_row *r = &e->boundary[i];
+        print_chords(r->name, "at boundaries", &r->chords[1]);
+        print_chords(r->name, "elsewhere", &r->chords[0]);
+    }
+}
+
+/* The same statistics of every way's music, side by side. */
+static void print_ways(const ems_evaluation *e)
+{
+    printf("\n%-22s", "music");
+    for (int i = 0; i < EMS_EVALUATE_WAYS; i++)
+        printf("%20s", e->boundary[i].name);
+    printf("\n");
+    for (size_t m = 0; m < e->measures; m++) {
+        printf("  %-20s", e->measure[m].name);
+        for (int i = 0; i < EMS_EVALUATE_WAYS; i++)
+            number(e->boundary[i].mean[m], 20);
+        printf("\n");
+    }
+}
+
 static void print_held_out(const ems_evaluation *e)
 {
     printf("\n%-30s%10s%10s%10s%10s%12s %d\n", "held-out music, told",
@@ -115,8 +159,11 @@ static void print_people(const settings *s, const ems_evaluation *e)
         print_music(s, e);
     if (e->parts & EMS_EVALUATE_EMOTION)
         print_emotion(e);
-    if (e->parts & EMS_EVALUATE_BOUNDARIES)
+    if (e->parts & EMS_EVALUATE_BOUNDARIES) {
         print_boundaries(e);
+        print_price(e);
+        print_ways(e);
+    }
     if (e->parts & EMS_EVALUATE_NOVELTY)
         print_novelty(e);
     if (s->report)

@@ -19,7 +19,8 @@ const cli_command *const cli_commands[] = {
 };
 
 const char *const cli_cut_words[] = {"auto", "paper", NULL};
-const char *const cli_sync_words[] = {"exact", "paper", NULL};
+const char *const cli_sync_words[] = {"exact", "paper", "guided",
+                                      NULL};
 const char *const cli_audio_words[] = {"replace", "mix", "track", NULL};
 const char *const cli_precision_words[] = {"f32", "bf16", "int8", NULL};
 const char *const cli_velocity_words[] = {"shaped", "paper", NULL};

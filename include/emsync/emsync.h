@@ -180,6 +180,8 @@ typedef struct ems_plan ems_plan;
 typedef enum ems_sync {
     EMS_SYNC_EXACT, /* the music is led to every hit: error below a frame */
     EMS_SYNC_PAPER, /* conditioning alone, as in EMSYNC */
+    EMS_SYNC_GUIDED, /* led to every hit, but without planned bars: the
+                        tempo is whatever the model plays */
 } ems_sync;
 
 typedef struct ems_plan_options {
@@ -272,6 +274,7 @@ typedef struct ems_compose_options {
     const char *sections; /* to compose anew: "3", "2,5"; NULL: those in which
                             the plan is not what `keep` was composed for */
     const char *lock;    /* families kept in them too: "drums,bass"; or NULL */
+    int likelihood;        /* nonzero: weigh every token, for evaluation */
 } ems_compose_options;
 
 EMS_API ems_compose_options ems_compose_defaults(void);
@@ -933,7 +936,7 @@ enum {
     EMS_EVALUATE_NLL = 8,        /* of held-out music */
     EMS_EVALUATE_NOVELTY = 16,   /* passages shared with the training music */
     EMS_EVALUATE_ALL = 31,
-    EMS_EVALUATE_MEASURES = 20, EMS_EVALUATE_GRID = 5, EMS_EVALUATE_WAYS = 4,
+    EMS_EVALUATE_MEASURES = 20, EMS_EVALUATE_GRID = 5, EMS_EVALUATE_WAYS = 6,
     EMS_EVALUATE_TELLINGS = 5, EMS_EVALUATE_EARLY = 128 /* tokens */,
 };
 
@@ -960,11 +963,26 @@ typedef struct ems_measure { /* over composed and over real pieces */
     double overlap;          /* of the two distributions, 0..1 */
 } ems_measure;
 
+typedef struct ems_chord_row { /* three or more pitches struck together */
+    size_t chords;
+    double notes;            /* of a chord */
+    double known;            /* share that are triads or seventh chords */
+    double sharp;            /* share of pitch-class pairs that are a semitone
+                                or tritone apart */
+    double nats;             /* a note-ON after <CHORD>; NaN: none */
+} ems_chord_row;
+
 typedef struct ems_boundary_row { /* one way to compose for boundaries */
     const char *name;
     size_t boundaries;
     double within_100ms, within_1s; /* share with a chord so near */
     double chords_per_minute;
+    double nats;             /* a token: -ln of its probability to the model,
+                                told of emotion and boundaries, not led */
+    double rules, due;       /* nats a token that the guide took; share of the
+                                tokens that it put there */
+    ems_chord_row chords[2]; /* elsewhere, at boundaries */
+    double mean[EMS_EVALUATE_MEASURES]; /* as ems_evaluation's measures */
 } ems_boundary_row;
 
 typedef struct ems_nll_row { /* held-out music, one way to tell of it */

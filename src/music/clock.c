@@ -79,12 +79,12 @@ static double convert(const double *from, const double *to, size_t bars,
 
 double ems_clock_film(const ems_clock *c, double score)
 {
-    return convert(c->score, c->film, c->bars, score);
+    return c->bars == 0 ? score : convert(c->score, c->film, c->bars, score);
 }
 
 double ems_clock_score(const ems_clock *c, double film)
 {
-    return convert(c->film, c->score, c->bars, film);
+    return c->bars == 0 ? film : convert(c->film, c->score, c->bars, film);
 }
 
 void ems_clock_clear(ems_clock *c)

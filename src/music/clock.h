@@ -9,7 +9,7 @@
 #define EMS_CLOCK_H
 #include "music/metre.h"
 
-typedef struct ems_clock {
+typedef struct ems_clock { /* all zero: both times are the same */
     size_t bars;
     double *film;   /* [bars + 1]: bar lines and the end, in seconds */
     double *score;  /* the same in score time: multiples of 8 ms */

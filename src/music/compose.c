@@ -119,7 +119,7 @@ static int set_hits(ems_brief *b, ems_error *err)
     return EMS_OK;
 }
 
-/* In exact mode the bars are planned and the model lives in score time. */
+/* Where the bars are planned the model lives in score time. */
 static int set_time(ems_brief *b, ems_error *err)
 {
     b->marks = ems_alloc(b->hit_count + 1, sizeof *b->marks);
@@ -130,9 +130,9 @@ static int set_time(ems_brief *b, ems_error *err)
     if (!b->exact)
         return EMS_OK;
     int code = EMS_OK;
-    if (!b->part)
+    if (!b->part && b->metred)
         code = ems_metre_plan(&b->metre, b->plan, b->hits, b->hit_count, err);
-    if (code == EMS_OK)
+    if (code == EMS_OK && b->metred)
         code = ems_clock_plan(&b->clock, b->part ? b->part->metre : &b->metre,
                               b->plan->duration, err);
     for (size_t i = 0; i < b->hit_count && code == EMS_OK; i++)
@@ -253,22 +253,39 @@ static int settle(composer *c)
     ems_free(data);
     if (!piece)
         return c->err->code;
+    piece->likelihood = c->piece->likelihood;
     ems_piece_free(c->piece);
     c->piece = piece;
     return EMS_OK;
 }
 
+/* The model's own bar lines, those at hits where they are. */
+static int fit_bars(const composer *c, ems_piece *piece)
+{
+    ems_bar_fit fit;
+    int code = EMS_OK;
+    const size_t hits = c->brief.exact ? c->brief.hit_count : 0;
+    for (size_t i = 0; i < hits && code == EMS_OK; i++)
+        code = ems_piece_add_marker(
+            piece, (ems_marker){.time = c->brief.hits[i],
+                                .kind = EMS_MARK_HIT}, c->err);
+    if (code == EMS_OK)
+        code = ems_bars_fit(piece, &fit, c->err);
+    piece->marker_count = 0;
+    return code;
+}
+
 /* A voice's notes become a piece with bars. */
 static int finish_voice(const composer *c, ems_voice *v)
 {
-    ems_bar_fit fit;
     const int code = ems_decoder_finish(&v->decoder, c->err);
     if (code < 0)
         return code;
     const ems_brief *b = &c->brief;
-    return b->exact ? ems_metre_apply(b->part ? b->part->metre : &b->metre,
-                                      v->piece, c->err)
-                    : ems_bars_fit(v->piece, &fit, c->err);
+    v->piece->likelihood = v->likelihood;
+    return b->metred ? ems_metre_apply(b->part ? b->part->metre : &b->metre,
+                                       v->piece, c->err)
+                     : fit_bars(c, v->piece);
 }
 
 /* The piece that judges like best, the first of equals. */
@@ -372,7 +389,7 @@ static int compose_part(const composer *whole, ems_keep *k, size_t i)
     };
     composer c = {.brief = {.plan = whole->brief.plan,
                             .options = whole->brief.options, .exact = 1,
-                            .part = &part},
+                            .metred = 1, .part = &part},
                   .run = whole->run, .err = whole->err};
     int code = set_out(&c);
     if (code == EMS_OK)
@@ -400,7 +417,7 @@ static int recompose(composer *c)
 {
     ems_keep k = {0};
     int code = check_options(c);
-    if (code == EMS_OK && !c->brief.exact)
+    if (code == EMS_OK && !c->brief.metred)
         code = ems_fail(c->err, EMS_EINVAL, "only a plan with \"sync\":"
                         " \"exact\" has bars to keep; compose it whole");
     if (code == EMS_OK)
@@ -427,7 +444,8 @@ ems_piece *ems_compose(const ems_plan *plan,
     const ems_compose_options defaults = ems_compose_defaults();
     composer c = {
         .brief = {.plan = plan, .options = options ? options : &defaults,
-                  .exact = plan->sync == EMS_SYNC_EXACT},
+                  .exact = plan->sync != EMS_SYNC_PAPER,
+                  .metred = plan->sync == EMS_SYNC_EXACT},
         .run = run, .err = err ? err : &own,
     };
     const int code = c.brief.options->keep ? recompose(&c) : compose_all(&c);

@@ -1,7 +1,10 @@
-/* Do chords meet boundaries? Pieces for random lists of boundaries, told of
- * them, not told, told of another list's; then led to them. */
+/* Do chords meet boundaries, and what does that cost? Pieces for random lists
+ * of boundaries: the model alone, told of them, not told, told of another
+ * list's; then guided to them, then in planned bars too, at last led in the
+ * same way to no boundaries at all. */
 #include "base/mem.h"
 #include "base/rng.h"
+#include "music/chords.h"
 #include "music/evaluate.h"
 #include "music/tokens.h"
 
@@ -9,13 +12,24 @@
 
 enum {
     LIST_STREAM = 0x6c697374,
-    GIVEN = 0, WITHHELD, SHUFFLED, EXACT, /* EMS_EVALUATE_WAYS */
 };
 #define LEAST_GAP 2.0 /* seconds between boundaries */
 #define MOST_GAP 8.0
 
-static const char *const way_name[EMS_EVALUATE_WAYS] = {
-    "told", "not told", "told another list", "led"};
+typedef enum telling { NOTHING, OWN, ANOTHERS } telling;
+
+static const struct {
+    const char *name;
+    ems_sync sync;
+    telling told;
+} ways[EMS_EVALUATE_WAYS] = {
+    {"told", EMS_SYNC_PAPER, OWN},
+    {"not told", EMS_SYNC_PAPER, NOTHING},
+    {"told another list", EMS_SYNC_PAPER, ANOTHERS},
+    {"guided", EMS_SYNC_GUIDED, OWN},
+    {"led", EMS_SYNC_EXACT, OWN},
+    {"led, no boundaries", EMS_SYNC_EXACT, NOTHING},
+};
 
 typedef struct list {
     double *time;
@@ -42,8 +56,9 @@ static int make_list(list *l, double seconds, uint64_t seed, size_t i,
     return EMS_OK;
 }
 
-static int set_task(ems_task *t, const list *own, const list *told, int way,
-                    const ems_evaluator *e, size_t i, ems_error *err)
+static int set_task(ems_task *t, const list *own, const list *told,
+                    ems_sync sync, const ems_evaluator *e, size_t i,
+                    ems_error *err)
 {
     const size_t n = told ? told->count : 0;
     double *hits = ems_alloc(n, sizeof *hits);
@@ -52,8 +67,7 @@ static int set_task(ems_task *t, const list *own, const list *told, int way,
     for (size_t k = 0; k < n; k++)
         hits[k] = told->time[k];
     ems_task_set(t, e->o->seconds, own->valence, own->arousal, hits, n,
-                 way == EXACT ? EMS_SYNC_EXACT : EMS_SYNC_PAPER,
-                 e->o->seed + i);
+                 sync, e->o->seed + i);
     return EMS_OK;
 }
 
@@ -89,6 +103,41 @@ static size_t count_chords(const ems_piece *p)
     return count;
 }
 
+static void fill_chords(ems_chord_row *row, const ems_chord_sums *s,
+                        double ons, double nats)
+{
+    *row = (ems_chord_row){.chords = (size_t)s->chords,
+                           .notes = s->notes / s->chords,
+                           .known = s->known / s->chords,
+                           .sharp = s->sharp / s->pairs, .nats = nats / ons};
+}
+
+/* What the model thinks of it, and what its chords are like. */
+static void fill_price(ems_boundary_row *row, const list *lists,
+                       const ems_task *tasks, size_t count)
+{
+    ems_likelihood sum = {0};
+    ems_chord_sums chords[2] = {{.chords = 0}, {.chords = 0}};
+    for (size_t i = 0; i < count; i++) {
+        const ems_likelihood *l = &tasks[i].piece->likelihood;
+        sum.tokens += l->tokens;
+        sum.nats += l->nats;
+        sum.rules += l->rules;
+        sum.due += l->due;
+        for (int k = 0; k < 2; k++) {
+            sum.ons[k] += l->ons[k];
+            sum.on_nats[k] += l->on_nats[k];
+        }
+        ems_chords_measure(tasks[i].piece, lists[i].time, lists[i].count,
+                           &chords[1], &chords[0]);
+    }
+    row->nats = sum.nats / sum.tokens;
+    row->rules = sum.rules / sum.tokens;
+    row->due = sum.due / sum.tokens;
+    for (int k = 0; k < 2; k++)
+        fill_chords(&row->chords[k], &chords[k], sum.ons[k], sum.on_nats[k]);
+}
+
 static void fill_row(ems_boundary_row *row, const list *lists,
                      const ems_task *tasks, size_t count)
 {
@@ -119,16 +168,21 @@ static int compose_way(ems_evaluator *e, const list *lists, int way,
     int code = tasks ? EMS_OK : ems_out_of_memory(err);
     for (size_t i = 0; i < n && code == EMS_OK; i++)
         code = set_task(&tasks[i], &lists[i],
-                        way == WITHHELD   ? NULL
-                        : way == SHUFFLED ? &lists[(i + 1) % n]
-                                          : &lists[i],
-                        way, e, i, err);
+                        ways[way].told == NOTHING ? NULL
+                        : ways[way].told == OWN   ? &lists[i]
+                                                  : &lists[(i + 1) % n],
+                        ways[way].sync, e, i, err);
     if (code == EMS_OK)
         code = ems_tasks_compose(e, tasks, n, err);
     ems_boundary_row *row = &e->out->boundary[way];
-    row->name = way_name[way];
-    if (code == EMS_OK)
+    row->name = ways[way].name;
+    if (code == EMS_OK) {
         fill_row(row, lists, tasks, n);
+        fill_price(row, lists, tasks, n);
+    }
+    for (size_t i = 0; i < n && code == EMS_OK; i++)
+        code = ems_evaluate_add(row->mean, 1.0 / (double)n, tasks[i].piece,
+                                err);
     for (size_t i = 0; tasks && i < n; i++)
         ems_task_clear(&tasks[i]);
     ems_free(tasks);
@@ -143,6 +197,7 @@ int ems_evaluate_boundaries(ems_evaluator *e, ems_error *err)
     for (size_t i = 0; i < n && code == EMS_OK; i++)
         code = make_list(&lists[i], e->o->seconds, e->o->seed, i, err);
     const double share = e->share;
+    ems_evaluate_name(e->out);
     e->share /= EMS_EVALUATE_WAYS;
     for (int way = 0; way < EMS_EVALUATE_WAYS && code == EMS_OK; way++) {
         code = compose_way(e, lists, way, err);

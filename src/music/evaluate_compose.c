@@ -41,6 +41,7 @@ int ems_tasks_compose(ems_evaluator *e, ems_task *tasks, size_t count,
 {
     ems_compose_options options = e->o->compose;
     options.velocity = EMS_VELOCITY_PAPER; /* chords are told by it */
+    options.likelihood = 1;
     const size_t group = 2 * (size_t)ems_pool_threads(e->pool);
     for (size_t at = 0; at < count; at += group) {
         const size_t n = count - at < group ? count - at : group;

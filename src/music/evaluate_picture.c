@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { WIDTH = 1240, HEIGHT = 670, SIDE = 470, ROW = 26, COLUMN = 66 };
+enum { WIDTH = 1240, HEIGHT = 710, SIDE = 470, ROW = 26, COLUMN = 66 };
 #define INK "#333"
 #define PALE "#e4e4e4"
 #define ASKED "#999"

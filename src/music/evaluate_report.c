@@ -50,18 +50,40 @@ static json_t *emotion_json(const ems_evaluation *e)
                      real(e->r_arousal, 4), "grid", grid_json(e));
 }
 
+static json_t *chords_json(const ems_chord_row *r)
+{
+    return json_pack("{s:I, s:o, s:o, s:o, s:o}", "chords",
+                     (json_int_t)r->chords, "notes", real(r->notes, 3),
+                     "known", real(r->known, 4), "sharp", real(r->sharp, 4),
+                     "nll", real(r->nats, 4));
+}
+
+static json_t *means_json(const ems_evaluation *e, const double *mean)
+{
+    json_t *object = json_object();
+    for (size_t i = 0; i < e->measures; i++)
+        json_object_set_new(object, e->measure[i].name, real(mean[i], 5));
+    return object;
+}
+
 static json_t *boundaries_json(const ems_evaluation *e)
 {
     json_t *list = json_array();
     for (int i = 0; i < EMS_EVALUATE_WAYS; i++) {
         const ems_boundary_row *r = &e->boundary[i];
         json_array_append_new(
-            list, json_pack("{s:s, s:I, s:o, s:o, s:o}", "way", r->name,
+            list, json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
+                            " s:o, s:o}", "way", r->name,
                             "boundaries", (json_int_t)r->boundaries,
                             "within_100ms", real(r->within_100ms, 4),
                             "within_1s", real(r->within_1s, 4),
                             "chords_per_minute",
-                            real(r->chords_per_minute, 3)));
+                            real(r->chords_per_minute, 3), "nll",
+                            real(r->nats, 4), "nll_rules",
+                            real(r->rules, 4), "due", real(r->due, 4),
+                            "at_boundaries", chords_json(&r->chords[1]),
+                            "elsewhere", chords_json(&r->chords[0]),
+                            "music", means_json(e, r->mean)));
     }
     return list;
 }

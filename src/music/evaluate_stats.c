@@ -45,16 +45,37 @@ typedef struct values { /* [MEASURES] arrays of [room] numbers */
     size_t room, count;
 } values;
 
+static double value_of(const ems_piece_stats *s, size_t which)
+{
+    return *(const double *)(const void *)((const char *)s +
+                                           measures[which].at);
+}
+
 static int add_piece(values *v, const ems_piece *p, ems_error *err)
 {
     ems_piece_stats s;
     const int code = ems_piece_measure(&s, p, err);
     for (size_t i = 0; code == EMS_OK && i < MEASURES; i++)
-        v->value[i * v->room + v->count] =
-            *(const double *)(const void *)((const char *)&s +
-                                            measures[i].at);
+        v->value[i * v->room + v->count] = value_of(&s, i);
     v->count += code == EMS_OK;
     return code;
+}
+
+int ems_evaluate_add(double *mean, double share, const ems_piece *p,
+                     ems_error *err)
+{
+    ems_piece_stats s;
+    const int code = ems_piece_measure(&s, p, err);
+    for (size_t i = 0; code == EMS_OK && i < MEASURES; i++)
+        mean[i] += share * value_of(&s, i);
+    return code;
+}
+
+void ems_evaluate_name(ems_evaluation *out)
+{
+    out->measures = MEASURES;
+    for (size_t i = 0; i < MEASURES; i++)
+        out->measure[i].name = measures[i].name;
 }
 
 /* ---- Real music ---- */
@@ -127,11 +148,10 @@ static void mean_and_deviation(const double *x, size_t n, double *mean,
 
 static void fill_table(ems_evaluation *out, const values *a, const values *b)
 {
-    out->measures = MEASURES;
+    ems_evaluate_name(out);
     for (size_t i = 0; i < MEASURES; i++) {
         const double *x = a->value + i * a->room, *y = b->value + i * b->room;
         ems_measure *m = &out->measure[i];
-        m->name = measures[i].name;
         mean_and_deviation(x, a->count, &m->mean, &m->deviation);
         mean_and_deviation(y, b->count, &m->real_mean, &m->real_deviation);
         m->overlap = ems_overlap(x, a->count, y, b->count);

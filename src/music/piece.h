@@ -3,6 +3,7 @@
 #ifndef EMS_PIECE_H
 #define EMS_PIECE_H
 #include "base/error.h"
+#include "music/likelihood.h"
 
 typedef struct ems_bar {
     double start;  /* seconds */
@@ -55,6 +56,7 @@ struct ems_piece {
     size_t key_count, key_capacity;
     int smpte;                   /* frames a second, as in ems_midi */
     char text[160];              /* program, version, seed, plan hash */
+    ems_likelihood likelihood;   /* zero, unless composed and asked for */
 };
 
 ems_piece *ems_piece_new(double duration, ems_error *err);

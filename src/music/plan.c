@@ -91,7 +91,7 @@ static int check_options(const ems_plan_options *o, ems_error *err)
         return ems_fail(err, EMS_EINVAL, "the seed %llu is too large; the"
                         " largest is %llu", (unsigned long long)o->seed,
                         (unsigned long long)EMS_PLAN_SEED_MOST);
-    if (o->sync != EMS_SYNC_EXACT && o->sync != EMS_SYNC_PAPER)
+    if (o->sync < EMS_SYNC_EXACT || o->sync > EMS_SYNC_GUIDED)
         return ems_fail(err, EMS_EINVAL, "there is no synchronisation %d",
                         (int)o->sync);
     if (!(gap >= EMS_PLAN_GAP_LEAST && gap <= EMS_PLAN_LONGEST))

@@ -81,7 +81,7 @@ int ems_plan_choose_hits(ems_plan *p, double gap, ems_error *err)
     p->hits = ems_alloc(p->cut_count, sizeof *p->hits);
     if (!p->hits)
         return ems_out_of_memory(err);
-    if (p->sync == EMS_SYNC_EXACT)
+    if (p->sync != EMS_SYNC_PAPER)
         return choose_exact(p, gap, err);
     for (size_t i = 0; i < p->cut_count; i++)
         if (p->cuts[i].time < p->duration)

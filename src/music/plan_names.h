@@ -3,7 +3,7 @@
 #define EMS_PLAN_NAMES_H
 #include "music/plan.h"
 
-enum { EMS_CUT_KINDS = EMS_FADE_OUT + 1, EMS_SYNCS = EMS_SYNC_PAPER + 1,
+enum { EMS_CUT_KINDS = EMS_FADE_OUT + 1, EMS_SYNCS = EMS_SYNC_GUIDED + 1,
        EMS_KEY_TEXT = 16 };
 extern const char *const ems_cut_kind_names[EMS_CUT_KINDS];
 extern const char *const ems_sync_names[EMS_SYNCS];

@@ -10,6 +10,7 @@ const char *const ems_cut_kind_names[EMS_CUT_KINDS] = {
 };
 const char *const ems_sync_names[EMS_SYNCS] = {
     [EMS_SYNC_EXACT] = "exact", [EMS_SYNC_PAPER] = "paper",
+    [EMS_SYNC_GUIDED] = "guided",
 };
 const char *const ems_family_words[EMS_FAMILIES] = {
     [EMS_BASS] = "bass", [EMS_DRUMS] = "drums", [EMS_GUITAR] = "guitar",

@@ -224,6 +224,6 @@ ems_ending ems_plan_ending(const ems_plan *p, double *time)
     const double last = p->hit_count ? p->hits[p->hit_count - 1] : 0;
     *time = p->hit_count && last > p->duration - LATE_HIT
                 ? last : micro(p->duration - ENDING);
-    return p->sync == EMS_SYNC_EXACT && p->duration > SHORTEST_WITH_ENDING
+    return p->sync != EMS_SYNC_PAPER && p->duration > SHORTEST_WITH_ENDING
                ? EMS_ENDING_CHORD : EMS_ENDING_NONE;
 }

@@ -15,6 +15,7 @@ static const double NEAR = 0.3; /* seconds: a bar line belongs to a section, or
 static const double SPOKEN = 0.5; /* of the notes while somebody speaks, and */
 static const unsigned LEADERS = 1u << EMS_DRUMS | 1u << EMS_GUITAR; /* but
                                    without these */
+static const double CADENCE = 2.0; /* seconds, where no bars are planned */
 static const double RUSH = 1.5; /* times the mood's notes a second at most */
 
 /* ---- The model's input --------------------------------------------------- */
@@ -104,6 +105,7 @@ static void enter_section(ems_voice *v, size_t section)
     const ems_brief *b = v->brief;
     const ems_section *s = &b->plan->sections[section];
     v->section = section;
+    v->bar = 0;
     ems_sampler_start(&v->sampler, s->seed, v->stream,
                       b->options->temperature, b->options->top_p);
     ems_mood_key(&v->mood, s->tonic, s->minor);
@@ -138,6 +140,8 @@ static void choose_players(ems_voice *v, double time)
 /* The bar at the cursor, counted from the one that its section begins with. */
 static size_t bar_of_section(const ems_voice *v)
 {
+    if (!v->brief->metred)
+        return v->bar;
     const ems_clock *c = &v->brief->clock;
     const ems_plan *p = v->brief->plan;
     const double from = p->section_count ? p->sections[v->section].from : 0;
@@ -155,6 +159,8 @@ static ems_cadence cadence_at(const ems_voice *v)
     const double end = b->marks[b->hit_count - 1], at = v->bounds.cursor;
     if (at >= end - NEAR)
         return EMS_CADENCE_CLOSE;
+    if (!b->metred)
+        return at >= end - CADENCE ? EMS_CADENCE_PREPARE : EMS_CADENCE_NONE;
     size_t next = 0; /* bar line */
     while (next < b->clock.bars && b->clock.score[next] <= at)
         next++;
@@ -200,8 +206,10 @@ static int take_token(ems_voice *v, int token, ems_error *err)
 {
     float left = ems_boundaries_step(&v->bounds, token);
     if (v->brief->exact) {
-        if (token == EMS_BAR)
+        if (token == EMS_BAR) {
+            v->bar++;
             feel(v);
+        }
         v->bounds.cursor = ems_guide_step(&v->guide, token);
         left = ems_boundaries_left(&v->bounds);
     }
@@ -281,13 +289,30 @@ static void lead(ems_voice *v)
         ems_mood_apply(&v->mood, v->guide.recent, quiet, v->logits);
 }
 
+/* `banned` as in ems_likelihood_add. */
+static void weigh(ems_voice *v, int token, const uint8_t *banned)
+{
+    if (!v->brief->options->likelihood || token < 0)
+        return;
+    const ems_guide_phase phase = v->guide.phase;
+    const int at_hit = v->brief->exact && (phase == EMS_GUIDE_ONS ||
+                                           phase == EMS_GUIDE_AFTER);
+    const int on = ems_is_note(token) && ems_note_is_on(token);
+    if (ems_is_shift(token) || token == EMS_CHORD)
+        v->called = token == EMS_CHORD;
+    ems_likelihood_add(&v->likelihood, ems_session_logits(v->session), token,
+                       banned, on && v->called ? at_hit : -1);
+}
+
 static int free_choice(ems_voice *v)
 {
     uint8_t banned[EMS_VOCAB] = {0};
     for (int token = 0; v->waiting >= STUCK && token < EMS_VOCAB; token++)
         banned[token] = !ems_is_shift(token);
-    return ems_sampler_pick(&v->sampler, ems_session_logits(v->session),
-                            banned);
+    const int token = ems_sampler_pick(
+        &v->sampler, ems_session_logits(v->session), banned);
+    weigh(v, token, banned);
+    return token;
 }
 
 /* -1: the ending is reached. */
@@ -297,14 +322,18 @@ static int guided_choice(ems_voice *v)
     lead(v);
     for (;;) {
         const int due = ems_guide_due(&v->guide);
-        if (due >= 0)
+        if (due >= 0) {
+            weigh(v, due, NULL);
             return due;
+        }
         if (v->guide.phase == EMS_GUIDE_DONE)
             return -1;
         ems_guide_ban(&v->guide, v->logits, banned);
         const int token = ems_sampler_pick(&v->sampler, v->logits, banned);
-        if (ems_guide_accept(&v->guide, token))
+        if (ems_guide_accept(&v->guide, token)) {
+            weigh(v, token, banned);
             return token;
+        }
     }
 }
 
@@ -360,7 +389,7 @@ int ems_voice_start(ems_voice *v, const ems_brief *b, uint64_t stream,
     ems_mood_start(&v->mood, b->plan->seed, b->options->steer);
     ems_guide_start(&v->guide, b->marks, b->exact ? b->hit_count : 0,
                     b->ending);
-    if (b->exact)
+    if (b->metred)
         ems_guide_bars(&v->guide, b->clock.score, b->clock.step,
                        b->clock.bars);
     ems_decoder_start(&v->decoder, v->piece, !b->exact);

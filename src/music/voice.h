@@ -24,14 +24,16 @@ typedef struct ems_brief_part { /* compose a part of the film only */
 typedef struct ems_brief { /* what all voices of a plan share */
     const ems_plan *plan;
     const ems_compose_options *options;
-    int exact;
+    int exact;           /* led to hits */
+    int metred;          /* and in bars that are planned */
     ems_net *net;
     ems_pool *pool;
     ems_metre metre;     /* exact mode only */
-    ems_clock clock;     /* likewise */
+    ems_clock clock;     /* likewise; without bars one second is one */
     double *hits;        /* the plan's, and the ending, in the film */
     double *marks;       /* the same in the time that the model lives in:
-                            score time in exact mode, else the film's */
+                            score time where bars are planned, else the
+                            film's */
     size_t hit_count;
     double end;          /* of the film, in that time */
     int ending;
@@ -57,6 +59,9 @@ typedef struct ems_voice {
     ems_affect_point read; /* when it last read the whole window */
     size_t section;      /* of the plan, that is on; SIZE_MAX: none yet */
     uint64_t stream;     /* of random numbers */
+    size_t bar;          /* begun since the section did */
+    int called;          /* nonzero: <CHORD> came in this moment */
+    ems_likelihood likelihood; /* only where the options ask for it */
     int waiting;         /* tokens since time last passed */
     int done;
     float logits[EMS_VOCAB]; /* led by emotion */

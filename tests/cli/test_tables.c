@@ -77,6 +77,7 @@ static void test_words_match_the_header(void **state)
     assert_string_equal(cli_cut_words[EMS_CUTS_PAPER], "paper");
     assert_string_equal(cli_sync_words[EMS_SYNC_EXACT], "exact");
     assert_string_equal(cli_sync_words[EMS_SYNC_PAPER], "paper");
+    assert_string_equal(cli_sync_words[EMS_SYNC_GUIDED], "guided");
     assert_string_equal(cli_audio_words[EMS_AUDIO_REPLACE], "replace");
     assert_string_equal(cli_audio_words[EMS_AUDIO_MIX], "mix");
     assert_string_equal(cli_audio_words[EMS_AUDIO_TRACK], "track");

@@ -111,6 +111,43 @@ static void test_hits(void **state)
     ems_piece_free(p);
 }
 
+/* Guided: hits are met and are bar lines, though no bars were planned. What
+ * tokens cost is told when it is asked for, and changes no note. */
+static void test_guided(void **state)
+{
+    (void)state;
+    ems_plan *plan = make_plan(12, EMS_SYNC_GUIDED, 1);
+    ems_compose_options o = ems_compose_defaults();
+    o.model = MODEL;
+    ems_piece *p = ems_compose(plan, &o, NULL, NULL);
+    o.likelihood = 1;
+    ems_piece *weighed = ems_compose(plan, &o, NULL, NULL);
+    assert_non_null(p);
+    assert_non_null(weighed);
+    assert_true(plan->hit_count >= 4);
+    for (size_t h = 0; h < plan->hit_count; h++) {
+        int met = 0, line = 0;
+        for (size_t i = 0; i < p->note_count; i++)
+            met += fabs(p->notes[i].start - plan->hits[h]) < 0.001 &&
+                   p->notes[i].family != EMS_DRUMS;
+        for (size_t i = 0; i < p->bar_count; i++)
+            line += fabs(p->bars[i].start - plan->hits[h]) < 0.001;
+        assert_true(met > 0);
+        assert_int_equal(line, 1);
+    }
+    assert_int_equal(p->note_count, weighed->note_count);
+    assert_memory_equal(p->notes, weighed->notes,
+                        p->note_count * sizeof *p->notes);
+    const ems_likelihood *l = &weighed->likelihood;
+    assert_true(p->likelihood.tokens == 0 && l->tokens > 100);
+    assert_true(l->nats / l->tokens > 1 && l->nats / l->tokens < 30);
+    assert_true(l->rules > 0 && l->due >= 2 * (double)plan->hit_count);
+    assert_true(l->ons[1] >= (double)plan->hit_count);
+    ems_plan_free(plan);
+    ems_piece_free(p);
+    ems_piece_free(weighed);
+}
+
 /* The same notes from every thread count, compiler and vector width. The hash
  * changes whenever the rules of composing do. */
 static void test_same_notes(void **state)
@@ -141,7 +178,7 @@ static void test_lengths(void **state)
     (void)state;
     static const double durations[] = {0.05, 1, 2.9, 6.1};
     for (int i = 0; i < 4; i++)
-        for (int sync = EMS_SYNC_EXACT; sync <= EMS_SYNC_PAPER; sync++) {
+        for (int sync = EMS_SYNC_EXACT; sync <= EMS_SYNC_GUIDED; sync++) {
             ems_piece *p = compose(durations[i], (ems_sync)sync, 2, 0, 1);
             assert_true(ems_piece_duration(p) == durations[i]);
             for (size_t n = 0; n < p->note_count; n++)
@@ -266,7 +303,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hits),    cmocka_unit_test(test_same_notes),
         cmocka_unit_test(test_lengths), cmocka_unit_test(test_hop),
-        cmocka_unit_test(test_candidates),
+        cmocka_unit_test(test_candidates), cmocka_unit_test(test_guided),
         cmocka_unit_test(test_refusals), cmocka_unit_test(test_damaged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

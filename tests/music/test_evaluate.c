@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "music/chords.h"
 #include "music/evaluate.h"
 #include "music/model_io.h"
 
@@ -120,6 +121,29 @@ static void overlaps(void **state)
     assert_true(isnan(ems_overlap(a, 0, b, 400)));
 }
 
+/* C major, then C E F# together with a drum; a chord of two notes is none. */
+static void chords_are_told_apart(void **state)
+{
+    (void)state;
+    ems_piece *p = ems_piece_new(8, NULL);
+    static const struct { double start; int pitch, family; } notes[] = {
+        {1, 60, EMS_PIANO}, {1.01, 64, EMS_GUITAR}, {1.02, 67, EMS_PIANO},
+        {3, 60, EMS_PIANO}, {3, 64, EMS_PIANO}, {3, 66, EMS_STRINGS},
+        {3, 38, EMS_DRUMS}, {5, 60, EMS_PIANO}, {5, 64, EMS_PIANO}};
+    for (size_t i = 0; i < sizeof notes / sizeof *notes; i++)
+        ems_piece_add_note(p, (ems_note){notes[i].start, 0.5,
+                                         (uint8_t)notes[i].family,
+                                         (uint8_t)notes[i].pitch, 80}, NULL);
+    ems_chord_sums at = {.chords = 0}, off = {.chords = 0};
+    const double hits[] = {0.2, 2.99, 7};
+    ems_chords_measure(p, hits, 3, &at, &off);
+    assert_true(off.chords == 1 && off.notes == 3 && off.known == 1);
+    assert_true(off.pairs == 3 && off.sharp == 0);
+    assert_true(at.chords == 1 && at.notes == 3 && at.known == 0);
+    assert_true(at.pairs == 3 && at.sharp == 1);
+    ems_piece_free(p);
+}
+
 /* All parts; the same with any number of threads. */
 static void everything(void **state)
 {
@@ -135,13 +159,20 @@ static void everything(void **state)
     assert_int_equal(one.parts & sure, sure);
     assert_int_equal(one.pieces, 25);
     assert_int_equal(one.real_pieces, 25);
-    near(one.seconds, 8 * (25 + 4 * 2), 1e-9);
+    near(one.seconds, 8 * (25 + EMS_EVALUATE_WAYS * 2), 1e-9);
     for (size_t i = 0; i < one.measures; i++) {
         assert_true(isfinite(one.measure[i].mean));
         assert_true(one.measure[i].overlap >= 0 &&
                     one.measure[i].overlap <= 1);
     }
-    assert_true(one.boundary[3].within_1s == 1); /* led: all of them */
+    for (int i = 3; i < 5; i++) { /* guided, led: all of them */
+        assert_true(one.boundary[i].within_100ms == 1);
+        assert_true(one.boundary[i].rules > 0 && one.boundary[i].due > 0);
+        assert_true(one.boundary[i].nats > one.boundary[i].rules);
+        assert_true(one.boundary[i].chords[1].chords > 0);
+    }
+    assert_true(one.boundary[0].rules == 0 && one.boundary[0].due == 0);
+    assert_true(one.boundary[4].mean[11] > 0.95); /* onsets on the grid */
     assert_true(one.boundary[0].boundaries == one.boundary[2].boundaries);
     assert_true(one.nll[0].tokens > 60 && one.nll[0].nll > 5);
     assert_true(one.nll[0].nll != one.nll[1].nll);
@@ -232,6 +263,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(correlations),
         cmocka_unit_test(overlaps),
+        cmocka_unit_test(chords_are_told_apart),
         cmocka_unit_test(everything),
         cmocka_unit_test(files_are_written),
         cmocka_unit_test(a_folder_is_measured),
