@@ -60,6 +60,9 @@ static void print_people(const settings *s, const ems_sync_report *r)
     printf("tempo from bar to bar: %.1f %% at most, %.1f %% on average,"
            " %.0f %% of the changes up to 4 %%\n", 100 * r->largest_change,
            100 * r->mean_change, 100 * r->smooth_bars);
+    if (isfinite(r->on_grid))
+        printf("%.1f %% of the onsets within 10 ms of a sixteenth or a triplet"
+               " eighth of the tempo map\n", 100 * r->on_grid);
     if (isfinite(r->accepted))
         printf("hard cuts a second or more from their neighbours: %.0f %% are"
                " hits\n", 100 * r->accepted);
@@ -100,6 +103,8 @@ static void print_json(const settings *s, const ems_sync_report *r)
     cli_json_real(&j, "largest_change", r->largest_change);
     cli_json_real(&j, "mean_change", r->mean_change);
     cli_json_real(&j, "smooth_bars", r->smooth_bars);
+    if (isfinite(r->on_grid))
+        cli_json_real(&j, "on_grid", r->on_grid);
     if (isfinite(r->accepted))
         cli_json_real(&j, "accepted", r->accepted);
     cli_result_close(&j);

@@ -905,6 +905,8 @@ typedef struct ems_sync_report {
                               neighbours that are hits; NaN: no plan, or none */
     double largest_change, mean_change; /* of tempo from bar to bar: 0.04: 4 % */
     double smooth_bars;    /* share of the changes of at most 4 % */
+    double on_grid;        /* share of onsets within 10 ms of a sixteenth or a
+                              triplet eighth of their bar */
     size_t notes, accents, bars, beats;
 } ems_sync_report;
 

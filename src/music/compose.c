@@ -1,5 +1,6 @@
 #include "base/mem.h"
 #include "base/run.h"
+#include "music/accent.h"
 #include "music/bars.h"
 #include "music/dynamics.h"
 #include "music/judge.h"
@@ -278,10 +279,13 @@ static int fit_bars(const composer *c, ems_piece *piece)
 /* A voice's notes become a piece with bars. */
 static int finish_voice(const composer *c, ems_voice *v)
 {
-    const int code = ems_decoder_finish(&v->decoder, c->err);
+    const ems_brief *b = &c->brief;
+    int code = ems_decoder_finish(&v->decoder, c->err);
+    if (code == EMS_OK && b->exact)
+        code = ems_accent_hits(v->piece, b->plan, b->hits, b->hit_count,
+                               c->err);
     if (code < 0)
         return code;
-    const ems_brief *b = &c->brief;
     v->piece->likelihood = v->likelihood;
     return b->metred ? ems_metre_apply(b->part ? b->part->metre : &b->metre,
                                        v->piece, c->err)

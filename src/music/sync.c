@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "music/stats.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -299,6 +300,15 @@ static void measure_tempo(ems_sync_report *out, const ems_piece *p)
     }
 }
 
+static int measure_grid(ems_sync_report *out, const ems_piece *p,
+                        ems_error *err)
+{
+    ems_piece_stats s;
+    const int code = ems_piece_measure(&s, p, err);
+    out->on_grid = p->note_count ? s.on_grid : NAN;
+    return code;
+}
+
 static int is_hit(const ems_plan *f, double time)
 {
     for (size_t i = 0; i < f->hit_count; i++)
@@ -363,6 +373,8 @@ int ems_sync_measure(ems_sync_report *out, const ems_plan *film, int hits,
         measure_tempo(out, piece);
         code = by_chance(out, at, n, frame, music, rounds, seed, err);
     }
+    if (code == EMS_OK)
+        code = measure_grid(out, piece, err);
     ems_free(at);
     if (code < 0)
         ems_sync_clear(out);

@@ -42,7 +42,7 @@ int ems_sync_save(const ems_sync_report *r, const char *json, ems_error *err)
 {
     json_t *root = json_pack(
         "{s:s, s:i, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o,"
-        " s:{s:o, s:o, s:o}, s:o}",
+        " s:{s:o, s:o, s:o}, s:o, s:o}",
         "format", "emsync-sync", "version", 1, "emsync", EMS_VERSION,
         "duration", real(r->duration, 6), "fps", real(r->fps, 6), "notes",
         (json_int_t)r->notes, "accents", (json_int_t)r->accents, "bars",
@@ -51,7 +51,7 @@ int ems_sync_save(const ems_sync_report *r, const char *json, ems_error *err)
         share_json(&r->chance), "accepted", real(r->accepted, 4), "tempo",
         "largest_change", real(r->largest_change, 5), "mean_change",
         real(r->mean_change, 5), "smooth_bars", real(r->smooth_bars, 4),
-        "cuts", cuts_json(r));
+        "on_grid", real(r->on_grid, 4), "cuts", cuts_json(r));
     if (!root)
         return ems_out_of_memory(err);
     const int code = ems_json_save(root, json, err);

@@ -2,6 +2,7 @@
 #include "ems_test.h"
 
 #include "base/mem.h"
+#include "music/accent.h"
 #include "music/dynamics.h"
 #include "music/markers.h"
 #include "music/piece_midi.h"
@@ -90,6 +91,62 @@ static void velocities_are_local(void **state)
     ems_piece_free(q);
 }
 
+static int notes_at(const ems_piece *p, double time, int family, int pitch)
+{
+    int count = 0;
+    for (size_t i = 0; i < p->note_count; i++)
+        count += fabs(p->notes[i].start - time) < 0.002 &&
+                 p->notes[i].family == family &&
+                 (pitch == 0 || p->notes[i].pitch == pitch);
+    return count;
+}
+
+/* Bass under every hit, a drum with it, a crash every four seconds; where the
+ * plan says so, neither; nothing where nothing is struck. */
+static void hits_get_bass_and_drums(void **state)
+{
+    (void)state;
+    ems_knot wild = {0, 0, 0.5};
+    ems_plan f = film(&wild, 1);
+    const double hits[] = {4, 5, 6, 9.1, 10, 20};
+    ems_section sections[2] = {{.from = 0},
+                               {.from = 15, .families = 1u << EMS_PIANO}};
+    f.sections = sections, f.section_count = 2;
+    ems_piece *p = eighths(EMS_PIANO);
+    assert_int_equal(ems_accent_hits(p, &f, hits, 6, NULL), 0);
+    for (int i = 0; i < 6; i++) {
+        const int struck = hits[i] != 9.1, plays = struck && hits[i] < 15;
+        const int crash = hits[i] == 4 || hits[i] == 10;
+        assert_int_equal(notes_at(p, hits[i], EMS_BASS, 36), plays);
+        assert_int_equal(notes_at(p, hits[i], EMS_DRUMS, 36), plays);
+        assert_int_equal(notes_at(p, hits[i], EMS_DRUMS, 49), crash);
+    }
+    assert_int_equal(p->note_count, NOTES + 4 + 4 + 2);
+    for (size_t i = 1; i < p->note_count; i++)
+        assert_true(p->notes[i].start >= p->notes[i - 1].start);
+    assert_int_equal(ems_accent_hits(p, &f, hits, 6, NULL), 0);
+    assert_int_equal(p->note_count, NOTES + 4 + 4 + 2); /* it is all there */
+    ems_piece_free(p);
+}
+
+/* No drums while somebody speaks, nor where it is calm and there are none. */
+static void speech_and_calm_have_no_drums(void **state)
+{
+    (void)state;
+    ems_knot curve[] = {{0, 0, -0.1}, {11.9, 0, -0.1}, {12, 0, 0.5}};
+    ems_stretch speech = {13, 15};
+    ems_plan f = film(curve, 3);
+    const double hits[] = {4, 14, 18};
+    f.speech = &speech, f.speech_count = 1;
+    ems_piece *p = eighths(EMS_GUITAR);
+    assert_int_equal(ems_accent_hits(p, &f, hits, 3, NULL), 0);
+    assert_int_equal(notes_at(p, 4, EMS_DRUMS, 0), 0);
+    assert_int_equal(notes_at(p, 14, EMS_DRUMS, 0), 0);
+    assert_int_equal(notes_at(p, 18, EMS_DRUMS, 0), 2);
+    assert_int_equal(notes_at(p, 4, EMS_BASS, 0), 1);
+    ems_piece_free(p);
+}
+
 static void the_paper_has_two_levels(void **state)
 {
     (void)state;
@@ -168,6 +225,8 @@ int main(void)
         cmocka_unit_test(downbeats_are_strong_and_arousal_is_loud),
         cmocka_unit_test(hits_stand_out_after_a_crescendo),
         cmocka_unit_test(velocities_are_local),
+        cmocka_unit_test(hits_get_bass_and_drums),
+        cmocka_unit_test(speech_and_calm_have_no_drums),
         cmocka_unit_test(the_paper_has_two_levels),
         cmocka_unit_test(the_file_holds_it_all),
     };

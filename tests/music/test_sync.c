@@ -69,6 +69,7 @@ static void accents_on_the_cuts_are_found(void **state)
     /* 17.7 and 18.3 are too near each other; three of the other four are hits */
     assert_true(fabs(r.accepted - 3.0 / 4) < 1e-9);
     assert_true(r.largest_change < 1e-9 && r.smooth_bars == 1);
+    assert_true(fabs(r.on_grid - 128.0 / 152) < 1e-9); /* no chord is on it */
     ems_sync_clear(&r);
 }
 
