@@ -28,7 +28,9 @@ extern const char *const cli_stem_names[];      /* files of --stems */
              " none (emsync experts list)"), .unset = "all"},                \
     {CLI_ROW(CLI_TEXT, f.fusion, "fusion", "FILE",                         \
              "weights that join what the experts say (emsync train"          \
-             " emotion), or none"), .unset = "those that ship"}
+             " emotion), or none"), .unset = "those that ship"},               \
+    CLI_SWITCH(f.no_words, 1, "no-words",                                  \
+               "do not read titles and signs in the pictures")
 
 #define PLAN_OPTIONS(f)                                                    \
     CLI_TITLE("Plan"),                                                        \

@@ -119,6 +119,8 @@ typedef struct ems_analyze_options {
                             "all" or NULL, "none" */
     const char *fusion;  /* weights that join what they say; NULL: those that
                             ship, if they fit; "none": features alone */
+    int no_words;        /* nonzero: do not read what is written in the
+                            pictures */
 } ems_analyze_options;
 
 EMS_API ems_analyze_options ems_analyze_defaults(void);
@@ -158,6 +160,17 @@ EMS_API const ems_stretch *ems_analysis_music(const ems_analysis *a,
 EMS_API const float *ems_analysis_loudness(const ems_analysis *a,
                                            size_t *count, double *step,
                                            double *whole);
+
+typedef struct ems_title { /* words in the pictures: a title, a sign */
+    double from, to;
+    const char *text;    /* UTF-8, without line breaks */
+    double neutral, emotion[EMS_EKMAN]; /* what it tells; sums to 1 */
+} ems_title;
+
+/* What was read in the pictures, ascending, apart; belongs to the analysis.
+ * NULL with *count 0: nothing. */
+EMS_API const ems_title *ems_analysis_titles(const ems_analysis *a,
+                                             size_t *count);
 EMS_API void ems_analysis_free(ems_analysis *a);
 
 typedef struct ems_expert_said { /* what a pretrained network gave a film */

@@ -84,6 +84,7 @@ void ems_analysis_free(ems_analysis *a)
     ems_free(a->speech);
     ems_free(a->music);
     ems_free(a->loudness);
+    ems_titles_clear(a->titles, a->title_count);
     ems_experts_clear(a);
     ems_free(a);
 }
@@ -92,6 +93,8 @@ typedef struct job { /* one decode pass */
     ems_cut_finder *finder;
     ems_film *film;
     ems_senses *senses;
+    double senses_every; /* seconds between its stills; 0: none */
+    ems_titles *titles;  /* NULL: words are not read */
 } job;
 
 static int on_video(void *user, const ems_frame *frame, ems_error *err)
@@ -113,7 +116,10 @@ static int on_audio(void *user, const float *samples, size_t count,
 static int on_still(void *user, const ems_still *still, ems_error *err)
 {
     job *j = user;
-    return ems_senses_still(j->senses, still, err);
+    const int code = j->titles ? ems_titles_still(j->titles, still, err)
+                               : EMS_OK;
+    return code < 0 || !(j->senses_every > 0)
+               ? code : ems_senses_still(j->senses, still, err);
 }
 
 /* Six decimals: a millionth of a second, or of anything else. */
@@ -244,6 +250,8 @@ static int feel(ems_analysis *a, const job *j, const char *fusion,
     const int code = ems_feel_film(f, j->film, a->shots, a->shot_count,
                                    a->curve, a->feelings, err);
     ems_feel_free(f);
+    ems_titles_feel(a->titles, a->title_count, a->shots, a->shot_count,
+                    a->curve, a->feelings, a->knot_count);
     for (size_t i = 0; i < a->shot_count; i++)
         for (int e = 0; e < EMS_EKMAN; e++)
             a->emotion[e] += a->shots[i].emotion[e] *
@@ -320,6 +328,8 @@ static int assemble(ems_analysis *a, job *j, const char *video,
         code = listen(a, j->film, err);
     if (code == EMS_OK)
         code = ems_analysis_take_senses(a, j->senses, err);
+    if (code == EMS_OK && j->titles)
+        code = ems_analysis_take_titles(a, j->titles, err);
     if (code == EMS_OK)
         code = make_shots(a, j->film, err);
     if (code == EMS_OK)
@@ -327,15 +337,47 @@ static int assemble(ems_analysis *a, job *j, const char *video,
     return code < 0 ? code : feel(a, j, options->fusion, run, err);
 }
 
+/* Who has a list without "words" in it wants none read. */
+static int wants_words(const ems_analyze_options *o)
+{
+    const char *list = o->experts;
+    if (o->no_words || (list && strcmp(list, "none") == 0))
+        return 0;
+    return !list || strcmp(list, "all") == 0 ||
+           ems_senses_listed(list, "words");
+}
+
+static int open_senses(job *j, const char *video,
+                       const ems_analyze_options *o, const ems_run *run,
+                       ems_error *err)
+{
+    j->senses = ems_senses_new(o->experts, run, err);
+    if (!j->senses)
+        return err->code;
+    ems_senses_recall(j->senses, video);
+    j->senses_every = ems_senses_still_seconds(j->senses);
+    if (!wants_words(o))
+        return EMS_OK;
+    j->titles = ems_titles_new(run, err);
+    return j->titles ? EMS_OK : err->code;
+}
+
+/* Seconds between stills that suit both. */
+static double still_seconds(const job *j)
+{
+    const double every = j->senses_every;
+    if (!j->titles)
+        return every;
+    return every > 0 ? fmin(every, ems_titles_seconds) : ems_titles_seconds;
+}
+
 static int decode(job *j, const char *video, ems_media_info *info,
                   const ems_analyze_options *options, const ems_run *run,
                   ems_error *err)
 {
-    j->senses = ems_senses_new(options->experts, run, err);
-    if (!j->senses)
+    if (open_senses(j, video, options, run, err) < 0)
         return err->code;
-    ems_senses_recall(j->senses, video);
-    const double every = ems_senses_still_seconds(j->senses);
+    const double every = still_seconds(j);
     const ems_media_sink sink = {
         .user = j, .video = on_video, .audio = on_audio,
         .thumb_seconds = THUMB_SECONDS, .still_seconds = every,
@@ -377,6 +419,7 @@ ems_analysis *ems_analyze(const char *video,
     ems_cut_finder_free(j.finder);
     ems_film_free(j.film);
     ems_senses_free(j.senses);
+    ems_titles_free(j.titles);
     if (code < 0) {
         ems_analysis_free(a);
         return NULL;

@@ -2,6 +2,7 @@
 #ifndef EMS_ANALYSIS_H
 #define EMS_ANALYSIS_H
 #include "emotion/feel.h"
+#include "emotion/titles.h"
 
 enum { EMS_ANALYSIS_MOST = 1000000 }; /* elements of any array in the file */
 
@@ -24,6 +25,8 @@ struct ems_analysis {
     float *loudness;   /* LUFS of every loudness_step seconds; NULL: no sound */
     size_t loudness_count;
     double loudness_step, loudness_whole;
+    ems_title *titles; /* ascending, apart; their texts are owned */
+    size_t title_count;
     ems_expert_said *experts; /* their texts are owned */
     size_t expert_count;
 };
@@ -33,10 +36,16 @@ struct ems_analysis {
 struct ems_senses;
 int ems_analysis_take_senses(ems_analysis *a, const struct ems_senses *s,
                              ems_error *err);
-/* The array "experts" of analysis.json; absent: none. */
+/* What was written in the pictures, and its line among the experts. */
+int ems_analysis_take_titles(ems_analysis *a, ems_titles *t, ems_error *err);
+/* The array "words" of analysis.json; absent: none. */
 struct json_t;
-struct json_t *ems_experts_json(const ems_analysis *a);
+struct json_t *ems_titles_json(const ems_analysis *a);
 struct ems_json_at;
+int ems_titles_json_read(ems_analysis *a, const struct json_t *root,
+                         const struct ems_json_at *at);
+/* The array "experts" of analysis.json; absent: none. */
+struct json_t *ems_experts_json(const ems_analysis *a);
 int ems_experts_read(ems_analysis *a, const struct json_t *root,
                      const struct ems_json_at *at);
 void ems_experts_clear(ems_analysis *a);

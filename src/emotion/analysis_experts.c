@@ -95,7 +95,7 @@ int ems_analysis_take_senses(ems_analysis *a, const ems_senses *s,
                              ems_error *err)
 {
     const size_t n = ems_senses_count(s);
-    a->experts = ems_alloc(n, sizeof *a->experts);
+    a->experts = ems_alloc(n + 1, sizeof *a->experts); /* one for words */
     int code = a->experts ? EMS_OK : ems_out_of_memory(err);
     for (size_t i = 0; i < n && code == EMS_OK; i++)
         code = take_one(a, ems_senses_at(s, i), err);
@@ -121,6 +121,27 @@ void ems_experts_clear(ems_analysis *a)
     ems_free(a->experts);
     a->experts = NULL;
     a->expert_count = 0;
+}
+
+int ems_analysis_take_titles(ems_analysis *a, ems_titles *t, ems_error *err)
+{
+    char says[400] = "";
+    int code = ems_titles_end(t, a->cuts, a->cut_count, a->duration,
+                              &a->titles, &a->title_count, err);
+    if (code < 0)
+        return code;
+    const ems_title *best = a->titles; /* what says most */
+    for (size_t i = 1; i < a->title_count; i++)
+        if (a->titles[i].neutral < best->neutral)
+            best = &a->titles[i];
+    if (a->title_count)
+        snprintf(says, sizeof says, "\"%.200s\"", best->text);
+    ems_expert_said *to = &a->experts[a->expert_count++];
+    to->rows = ems_titles_looks(t);
+    to->dim = EMS_EKMAN + 1;
+    to->seconds = ems_titles_work(t);
+    return set_said(to, "words", MODALITIES[EMS_READ_TEXT], says,
+                    ems_titles_why(t), err);
 }
 
 /* ---- analysis.json ------------------------------------------------------- */

@@ -150,6 +150,8 @@ int ems_analysis_save(const ems_analysis *a, const char *path, ems_error *err)
     json_object_set_new(root, "curve", curve_json(a));
     if (a->expert_count)
         json_object_set_new(root, "experts", ems_experts_json(a));
+    if (a->title_count)
+        json_object_set_new(root, "words", ems_titles_json(a));
     json_object_set_new(root, "speech",
                         spans_json(a->speech, a->speech_count));
     json_object_set_new(root, "music", spans_json(a->music, a->music_count));
@@ -479,7 +481,8 @@ static ems_analysis *from_json(const json_t *root, const char *name,
         read_emotion(root, &at, a->emotion) < 0 ||
         read_cuts(a, root, &at) < 0 || read_shots(a, root, &at) < 0 ||
         read_curve(a, root, &at) < 0 || read_hearing(a, root, &at) < 0 ||
-        ems_experts_read(a, root, &at) < 0) {
+        ems_experts_read(a, root, &at) < 0 ||
+        ems_titles_json_read(a, root, &at) < 0) {
         ems_analysis_free(a);
         return NULL;
     }

@@ -53,6 +53,9 @@ typedef struct ems_senses ems_senses;
  * a `list` that is no list (EMS_EINVAL). */
 ems_senses *ems_senses_new(const char *list, const ems_run *run,
                            ems_error *err);
+/* Is `name` in "a,b,c"? In such a list "words" is no network but what is
+ * written in the pictures (titles.h), which the senses leave to others. */
+int ems_senses_listed(const char *list, const char *name);
 /* Look for what the experts said of this film before; `film` is a file whose
  * content is the key. Those that are found need no more feeding. Never
  * fails: without a cache all experts work. */

@@ -13,10 +13,12 @@ enum { MOST_CARDS = 300, THUMB_WIDTH = 240 };
 static const char STYLE[] =
     ":root{color-scheme:light dark;--back:#fbfaf8;--ink:#23211f;--soft:#6b6660;"
     "--line:#dcd7cf;--card:#fff;--cut:#0003;--v:#b4552d;--a:#2d6a9f;"
-    "--loud:#9a958d;--speech:#c2693f;--music:#4b7f52}"
+    "--loud:#9a958d;--speech:#c2693f;--music:#4b7f52;"
+    "--words:#7a5c9e}"
     "@media(prefers-color-scheme:dark){:root{--back:#181716;--ink:#ece8e2;"
     "--soft:#a39d94;--line:#3a3733;--card:#211f1d;--cut:#fff3;--v:#e58a5f;"
-    "--a:#6fb1e6;--loud:#77726a;--speech:#dd8a5e;--music:#7cb583}}"
+    "--a:#6fb1e6;--loud:#77726a;--speech:#dd8a5e;--music:#7cb583;"
+    "--words:#b197d6}}"
     "*{box-sizing:border-box}"
     "body{margin:0 auto;max-width:66rem;padding:2rem 1.25rem 4rem;background:"
     "var(--back);color:var(--ink);font:16px/1.5 system-ui,sans-serif}"
@@ -33,6 +35,15 @@ static const char STYLE[] =
     "polyline.arousal{stroke:var(--a);stroke-dasharray:6 3}"
     ".loud{fill:var(--loud);background:var(--loud)}"
     ".speech{fill:var(--speech);background:var(--speech)}"
+    ".words{fill:var(--words)}"
+    ".band{opacity:.13}.band.valence{fill:var(--v)}"
+    ".band.arousal{fill:var(--a)}"
+    ".said{list-style:none;padding:0;margin:.5rem 0;font-size:.92rem}"
+    ".said li{overflow-wrap:anywhere}.said em{display:inline-block;"
+    "min-width:4.2em;font-style:normal;color:var(--soft);"
+    "font-variant-numeric:tabular-nums}"
+    ".said i{display:inline-block;width:.7em;height:.7em;border-radius:50%;"
+    "margin:0 .3em 0 .4em}"
     ".music{fill:var(--music);background:var(--music)}"
     ".axis{display:flex;justify-content:space-between;color:var(--soft);"
     "font-size:.8rem;font-variant-numeric:tabular-nums;margin-top:.15rem}"
@@ -56,7 +67,11 @@ static const char STYLE[] =
     "margin-right:.35em}"
     "table{border-collapse:collapse;font-size:.9rem;width:100%}"
     "th,td{text-align:left;padding:.3rem .8rem .3rem 0;border-bottom:1px solid"
-    " var(--line);vertical-align:top;overflow-wrap:anywhere}";
+    " var(--line);vertical-align:top}"
+    "th{white-space:nowrap}td{overflow-wrap:anywhere}"
+    "td.took{white-space:nowrap;text-align:right;padding-right:0;"
+    "font-variant-numeric:tabular-nums}th:last-child{text-align:right;"
+    "padding-right:0}";
 
 /* ---- Pictures of the shots ---------------------------------------------- */
 
@@ -203,7 +218,15 @@ static void write_expert(FILE *out, const ems_expert_said *e)
         ems_page_text(out, e->why);
     } else {
         ems_page_text(out, e->says);
-        fprintf(out, " <span class=\"note\">(%zu moments)</span>", e->rows);
+        fprintf(out, " <span class=\"note\">(%zu moment%s)</span>", e->rows,
+                e->rows == 1 ? "" : "s");
+    }
+    fputs("</td><td class=\"took\">", out);
+    if (e->cached)
+        fputs("cached", out);
+    else if (e->seconds > 0) {
+        ems_page_number(out, e->seconds, 1);
+        fputs(" s", out);
     }
     fputs("</td></tr>\n", out);
 }
@@ -218,7 +241,8 @@ static void write_experts(FILE *out, const ems_analysis *a)
               out);
     else
         fputs("<table>\n<tr><th scope=\"col\">Expert</th><th scope=\"col\">"
-              "Looks at</th><th scope=\"col\">Says</th></tr>\n", out);
+              "Looks at</th><th scope=\"col\">Says</th><th scope=\"col\">"
+              "Took</th></tr>\n", out);
     for (size_t i = 0; i < a->expert_count; i++)
         write_expert(out, &a->experts[i]);
     fputs(a->expert_count ? "</table>\n</section>\n" : "</section>\n", out);

@@ -47,7 +47,7 @@ struct ems_senses {
 /* ---- The list ------------------------------------------------------------ */
 
 /* Is `name` in "a,b,c"? */
-static int listed(const char *list, const char *name)
+int ems_senses_listed(const char *list, const char *name)
 {
     const size_t n = strlen(name);
     for (const char *at = list; *at;) {
@@ -89,7 +89,7 @@ static int add_missing(ems_senses *s, size_t *room, const char *list,
 {
     for (const char *at = list; *at;) {
         const size_t length = strcspn(at, ",");
-        int known = length == 0;
+        int known = length == 0 || (length == 5 && !strncmp(at, "words", 5));
         for (size_t i = 0; i < s->count && !known; i++)
             known = strlen(s->jobs[i].name) == length &&
                     !strncmp(s->jobs[i].name, at, length);
@@ -148,7 +148,7 @@ static int add_place(ems_senses *s, size_t *room, const ems_expert_place *p,
         s->detector = e;
         return EMS_OK;
     }
-    if (detects || (list && !listed(list, p->name))) {
+    if (detects || (list && !ems_senses_listed(list, p->name))) {
         ems_expert_free(e);
         return EMS_OK;
     }

@@ -22,7 +22,10 @@
     " \"curve\": [{\"time\": 0, \"valence\": 0.1, \"arousal\": 0.2},"        \
     " {\"time\": 10, \"valence\": -1, \"arousal\": 1}], \"speech\":"         \
     " [{\"from\": 1, \"to\": 2}], \"music\": [], \"loudness\": {\"step\": 5," \
-    " \"whole\": -20, \"lufs\": [-20, -70]}}"
+    " \"whole\": -20, \"lufs\": [-20, -70]}, \"words\": [{\"from\": 2,"          \
+    " \"to\": 3, \"text\": \"<b onload=x>R&D\", \"emotion\": {\"anger\": 0,"     \
+    " \"disgust\": 0, \"fear\": 0.9, \"joy\": 0, \"sadness\": 0,"              \
+    " \"surprise\": 0, \"neutral\": 0.1}}]}"
 
 typedef struct seen { /* what a reader of the page comes across */
     size_t elements, outside, scripts, svgs;
@@ -100,7 +103,7 @@ static void page_is_well_formed_and_closed(void **state)
     (void)state;
     const seen s = page_of(FILM("25"), "film.mp4");
     assert_string_equal(s.title, "film.mp4");
-    assert_int_equal(s.svgs, 3);
+    assert_int_equal(s.svgs, 4);
     assert_true(s.elements > 60);
     page_of(FILM("0"), "sound.wav");
 }
