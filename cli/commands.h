@@ -65,8 +65,9 @@ extern const char *const cli_stem_names[];      /* files of --stems */
                "higher is more daring"),                                      \
     CLI_NUMBER(f.top_p, 0.01, 1, "top-p", "X",                             \
                "share of likely continuations to draw from"),                 \
-    CLI_NUMBER(f.guidance, 0, 20, "guidance", "X",                         \
-               "how strongly music follows the emotion; 1: as trained"),      \
+    {CLI_ROW(CLI_REAL, f.guidance, "guidance", "X",                        \
+             "how strongly music follows what it is told; 1: as trained"),    \
+     .max = 20, .unset = "3; 1.5 where the plan syncs as the paper"},         \
     CLI_NUMBER(f.steer, 0, 1, "steer", "X",                                \
                "how strongly density and key are led by the emotion"),        \
     CLI_SWITCH(f.fewer_instruments, 1, "fewer-instruments",                \

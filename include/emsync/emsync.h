@@ -266,11 +266,13 @@ typedef enum ems_velocity {
 
 typedef struct ems_compose_options {
     const char *model;   /* safetensors; NULL: the model that ships */
-    double temperature;  /* default 1.35 is the paper's; see docs/MUSIC.md */
-    double top_p;
-    double guidance;     /* how strongly the emotion is followed, exact mode
-                            only: 1 as the model says, 0 not at all; twice the
-                            work unless 1; default 3 (docs/MUSIC.md) */
+    double temperature;  /* default 1.35, the paper's */
+    double top_p;        /* default 0.75; the paper's 0.6 hammers few pitches
+                            (docs/MUSIC.md) */
+    double guidance;     /* how strongly emotion is followed and, by
+                            EMS_SYNC_PAPER, boundaries: 1 as the model says, 0
+                            not at all; twice the work unless 1. NAN (default):
+                            3, by EMS_SYNC_PAPER 1.5 (docs/MUSIC.md) */
     double steer;        /* how strongly density and key are led by the emotion,
                             exact mode only: 0 not at all, 1 (default) */
     int fewer_instruments; /* nonzero: one or two instruments */

@@ -19,6 +19,7 @@ enum {
     MOST_VOICES = 64,
     MOST_GUIDANCE = 20,
 };
+static const double LED = 3, ALONE = 1.5; /* guidance unless asked for */
 
 typedef struct composer {
     ems_brief brief;
@@ -32,8 +33,8 @@ typedef struct composer {
 
 ems_compose_options ems_compose_defaults(void)
 {
-    return (ems_compose_options){.temperature = 1.35, .top_p = 0.6,
-                                 .guidance = 3, .steer = 1,
+    return (ems_compose_options){.temperature = 1.35, .top_p = 0.75,
+                                 .guidance = (double)NAN, .steer = 1,
                                  .precision = EMS_INT8, .candidates = 3};
 }
 
@@ -87,7 +88,7 @@ static int check_options(const composer *c)
     if (!(o->top_p > 0 && o->top_p <= 1))
         return ems_fail(c->err, EMS_EINVAL, "top-p %g must lie above 0 and at"
                         " most at 1", o->top_p);
-    if (!(o->guidance >= 0 && o->guidance <= MOST_GUIDANCE))
+    if (o->guidance < 0 || o->guidance > MOST_GUIDANCE)
         return ems_fail(c->err, EMS_EINVAL, "guidance %g must lie between 0"
                         " and %d", o->guidance, MOST_GUIDANCE);
     if (!(o->steer >= 0 && o->steer <= 1))
@@ -175,6 +176,9 @@ static int set_out(composer *c)
 {
     ems_brief *b = &c->brief;
     int code = check_options(c);
+    b->guidance = !isnan(b->options->guidance) ? b->options->guidance
+                  : b->exact                   ? LED
+                                               : ALONE;
     if (code == EMS_OK)
         code = open_model(c);
     if (code == EMS_OK)
@@ -209,7 +213,7 @@ static int step_all(composer *c, size_t *active, double *done)
             session[n++] = v->session;
         if (code > 0 && v->plain) {
             token[n] = token[n - 1];
-            seconds[n] = seconds[n - 1];
+            seconds[n] = v->far ? *v->far : seconds[n - 1];
             session[n++] = v->plain;
         }
         *active += !v->done;

@@ -29,6 +29,8 @@ static const measure measures[] = {
     {"longest note", AT(longest_note)},
     {"repeated span", AT(repeated_span)},
     {"repeated figures", AT(figures)},
+    {"struck again", AT(struck_again)},
+    {"back after four bars", AT(theme)},
     {"onsets on the grid", AT(on_grid)},
     {"bass share", AT(family_share[EMS_BASS])},
     {"drums share", AT(family_share[EMS_DRUMS])},

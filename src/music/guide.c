@@ -9,6 +9,7 @@
 static const double NO_CALL = 1.0, NO_BAR = 0.5; /* seconds before a hit */
 static const double NEVER = -1;
 static const double NOTHING = 1e-6; /* seconds: what rounding may leave */
+static const double MEMORY = 3;       /* seconds */
 static const double KEY_MEMORY = 8;   /* seconds */
 static const double KEY_NOTES = 10;   /* make a key, if ... */
 static const double KEY_SHARE = 0.7;  /* ... so many lie in one */
@@ -48,6 +49,10 @@ static void fade(ems_guide *g, double seconds)
     const double kept = ems_exact_exp(-seconds / KEY_MEMORY);
     for (int i = 0; i < 12; i++)
         g->pitch_class[i] *= kept;
+    const double fresh = ems_exact_exp(-seconds / MEMORY);
+    for (int f = 0; f < EMS_FAMILIES; f++)
+        for (int k = 0; k < EMS_PITCHES; k++)
+            g->struck[f][k] *= fresh;
 }
 
 static double to_line(const ems_guide *g)
@@ -190,15 +195,22 @@ static int note_banned(const ems_guide *g, int token)
     return start < 0 || start >= g->cursor;
 }
 
+int ems_guide_tick(const ems_guide *g, int *step)
+{
+    *step = g->step && g->next_line ? g->step[g->next_line - 1] : 0;
+    return *step ? (int)rint((g->cursor - g->line[g->next_line - 1]) /
+                             EMS_TICK)
+                 : 0;
+}
+
 /* A sixteenth or a triplet eighth, `ticks` from here; any place without a
  * grid. */
 static int on_grid(const ems_guide *g, int ticks)
 {
     if (!g->step || g->next_line == 0)
         return 1;
-    const int step = g->step[g->next_line - 1];
-    const double since = g->cursor - g->line[g->next_line - 1];
-    const int at = (int)rint(since / EMS_TICK) + ticks;
+    int step;
+    const int at = ems_guide_tick(g, &step) + ticks;
     return at % step == 0 && GRID >> at / step % TWELFTHS & 1;
 }
 
@@ -308,6 +320,7 @@ static void step_on(ems_guide *g, int f, int k)
     g->part[f]++;
     g->heard[f] = g->cursor;
     g->recent++;
+    g->struck[f][k]++;
     if (f != EMS_DRUMS)
         g->pitch_class[(EMS_LOW_PITCH + k) % 12]++;
     g->silent_since = g->cursor;

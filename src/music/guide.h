@@ -66,6 +66,7 @@ typedef struct ems_guide {
     int chord_notes, pitched; /* ONs since the hit's <CHORD> */
     double recent;       /* note-ONs, fading with a second */
     double heard[EMS_FAMILIES]; /* when each began a note last; 0: never */
+    double struck[EMS_FAMILIES][EMS_PITCHES]; /* notes, fading with MEMORY */
     double pitch_class[12]; /* the same but drums, fading with KEY_MEMORY */
     unsigned scale;      /* a bit for each pitch class that may be struck */
     unsigned leaving;    /* pitch classes that shall not sound on; bits */
@@ -86,6 +87,9 @@ void ems_guide_start(ems_guide *g, const double *hit, size_t hits,
  * twelfth of a beat after line[i]; NULL: time may stop anywhere. */
 void ems_guide_bars(ems_guide *g, const double *line, const int *step,
                     size_t lines);
+/* Ticks since the bar line; *step: ticks of a twelfth of a beat, 0 where no
+ * bars are planned. */
+int ems_guide_tick(const ems_guide *g, int *step);
 /* A token that must come now, or -1: sample. */
 int ems_guide_due(ems_guide *g);
 /* Fill banned[EMS_VOCAB] for sampling from these logits. */

@@ -11,6 +11,8 @@ static const double WEIGHT = 0.4;
 static const double TONE = 0.8, STRANGE = -0.8; /* in the chord, outside */
 static const double BASS_ROOT = 1.5, BASS_STRANGE = -1.5;
 static const double MISSED = 4, RETURN = 2.5; /* seconds; logarithm */
+static const double FREE = 0.12, BASS_FREE = 0.35, WORN = 5;
+static const double FEW = 3; /* notes do not make a share */
 /* Logarithm of the prior at arousal -0.7 and 0.7. */
 static const double PARTS[EMS_FAMILIES][2] = {
     [EMS_DRUMS] = {-3, 1.6}, [EMS_BASS] = {-1, 0.7}, [EMS_GUITAR] = {-1, 0.5},
@@ -75,12 +77,10 @@ void ems_mood_chord(ems_mood *m, ems_chord chord)
     m->root = (chord.root + m->tonic) % 12;
 }
 
-/* Logarithm of the priors of key and chord. */
+/* Logarithm of the priors of key and chord; not for drums. */
 static double harmony(const ems_mood *m, int family, int pitch)
 {
     const int tone = m->chord >> pitch % 12 & 1;
-    if (family == EMS_DRUMS)
-        return 0;
     if (family == EMS_BASS)
         return WEIGHT * m->pull[pitch % 12] +
                (pitch % 12 == m->root ? BASS_ROOT : tone ? 0 : BASS_STRANGE);
@@ -88,22 +88,46 @@ static double harmony(const ems_mood *m, int family, int pitch)
            (tone ? TONE : STRANGE) / (pitch >= HIGH ? 2 : 1);
 }
 
-void ems_mood_apply(const ems_mood *m, double recent, const double *quiet,
-                    float *logits)
+/* Logarithm of the prior of a pitch that had this share of its family's
+ * recent notes. The bass may stay where it is for longer. */
+static double worn(int family, double share)
 {
-    double part[EMS_FAMILIES];
-    for (int f = 0; f < EMS_FAMILIES; f++)
-        part[f] = m->part[f] + (m->part[f] > 0 && quiet[f] > MISSED ? RETURN
-                                                                    : 0);
+    const double over = share - (family == EMS_BASS ? BASS_FREE : FREE);
+    return over > 0 ? -WORN * over : 0;
+}
+
+static void fill_share(const ems_heard *heard, int family,
+                       double share[EMS_PITCHES])
+{
+    double all = FEW;
+    for (int k = 0; k < EMS_PITCHES; k++)
+        all += heard->struck ? heard->struck[family][k] : 0;
+    for (int k = 0; k < EMS_PITCHES; k++)
+        share[k] = heard->struck ? heard->struck[family][k] / all : 0;
+}
+
+/* What a family's note-ONs are worth, whatever their pitch. */
+static double part(const ems_mood *m, const ems_heard *heard, int family)
+{
+    const double own = m->part[family];
+    return own > 0 && heard->quiet[family] > MISSED ? own + RETURN : own;
+}
+
+void ems_mood_apply(const ems_mood *m, const ems_heard *heard, float *logits)
+{
     const double crowd =
-        limit(PULL * ems_exact_log(m->target / (recent + 1)), -MOST_PULL,
-              MOST_PULL);
-    for (int token = EMS_FIRST_NOTE; token <= EMS_LAST_NOTE; token++) {
-        if (!ems_note_is_on(token))
-            continue;
-        const int family = ems_note_family(token);
-        logits[token] +=
-            (float)(m->steer * (crowd + part[family] +
-                                harmony(m, family, ems_note_pitch(token))));
+        limit(PULL * ems_exact_log(m->target / (heard->recent + 1)),
+              -MOST_PULL, MOST_PULL);
+    for (int f = 0; f < EMS_FAMILIES; f++) {
+        const double all = crowd + part(m, heard, f);
+        double share[EMS_PITCHES];
+        fill_share(heard, f, share);
+        for (int k = 0; k < EMS_PITCHES; k++) {
+            const int pitch = EMS_LOW_PITCH + k;
+            const double own = f == EMS_DRUMS ? 0 : harmony(m, f, pitch) +
+                                                        worn(f, share[k]);
+            logits[ems_note_token(f, pitch, 1)] += (float)(m->steer *
+                                                           (all + own));
+        }
     }
 }

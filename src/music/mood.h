@@ -14,7 +14,9 @@
  *            pitch class above the tonic (Krumhansl and Kessler 1982), between
  *            the major profile at valence 1 and the minor one at -1;
  *   chord    a factor for the pitch classes of the bar's chord (harmony.h),
- *            less above HIGH, where melodies live; the bass is led to its root.
+ *            less above HIGH, where melodies live; the bass is led to its root;
+ *   variety  e^(-WORN (share - FREE)) for a pitch that had more than FREE of
+ *            its family's recent notes: a small model hammers.
  * All are raised to the power `steer`; 0 leaves the model alone. */
 #ifndef EMS_MOOD_H
 #define EMS_MOOD_H
@@ -42,9 +44,14 @@ void ems_mood_key(ems_mood *m, int tonic, int minor);
 void ems_mood_set(ems_mood *m, double valence, double arousal);
 /* The chord of the bar; after ems_mood_set. */
 void ems_mood_chord(ems_mood *m, ems_chord chord);
-/* Add the logarithms of the priors to logits[EMS_VOCAB]. `recent`: note-ONs
- * of the last second or so; quiet[EMS_FAMILIES]: seconds since each family
- * began a note. */
-void ems_mood_apply(const ems_mood *m, double recent, const double *quiet,
-                    float *logits);
+/* What has been played. */
+typedef struct ems_heard {
+    double recent;               /* note-ONs of the last second or so */
+    double quiet[EMS_FAMILIES];  /* seconds since each family began a note */
+    const double (*struck)[EMS_PITCHES]; /* recent notes by family and pitch
+                                    (from EMS_LOW_PITCH); NULL: none */
+} ems_heard;
+
+/* Add the logarithms of the priors to logits[EMS_VOCAB]. */
+void ems_mood_apply(const ems_mood *m, const ems_heard *heard, float *logits);
 #endif

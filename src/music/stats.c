@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "music/lines.h"
+#include "music/stats_repeats.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -264,7 +265,10 @@ int ems_piece_measure(ems_piece_stats *s, const ems_piece *p, ems_error *err)
     *s = (ems_piece_stats){0};
     measure_notes(s, p);
     measure_silence(s, p);
-    const int code = measure_figures(s, p, err);
+    s->struck_again = ems_stats_struck_again(p);
+    int code = measure_figures(s, p, err);
+    if (code == EMS_OK)
+        code = ems_stats_theme(&s->theme, p, err);
     if (code < 0 || p->bar_count == 0)
         return code;
     bar_shape *shapes = ems_alloc(p->bar_count, sizeof *shapes);

@@ -28,6 +28,7 @@ typedef struct ems_piece_stats {
     double figures;             /* share of the families' top voices' figures of
                                    eight notes that were heard before, in any
                                    key */
+    double struck_again, theme; /* stats_repeats.h */
     double bar_seconds;         /* median */
     double bar_spread;          /* mean |length / median - 1| */
     double tempo_change;        /* largest between neighbouring bars */

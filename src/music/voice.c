@@ -16,6 +16,8 @@ static const double SPOKEN = 0.5; /* of the notes while somebody speaks, and */
 static const unsigned LEADERS = 1u << EMS_DRUMS | 1u << EMS_GUITAR; /* but
                                    without these */
 static const double CADENCE = 2.0; /* seconds, where no bars are planned */
+static const unsigned MELODIC = 1u << EMS_GUITAR | 1u << EMS_PIANO |
+                                1u << EMS_STRINGS;
 static const double RUSH = 1.5; /* times the mood's notes a second at most */
 
 /* ---- The model's input --------------------------------------------------- */
@@ -74,8 +76,9 @@ static int refill(ems_voice *v, ems_error *err)
                                 (float)v->told.arousal, v->tokens, v->seconds,
                                 v->count + 1, err);
     if (code == EMS_OK && v->plain)
-        code = ems_session_fill(v->plain, NAN, NAN, v->tokens, v->seconds,
-                                v->count + 1, err);
+        code = ems_session_fill(v->plain, NAN, NAN, v->tokens,
+                                v->far ? v->far : v->seconds, v->count + 1,
+                                err);
     return code;
 }
 
@@ -193,12 +196,23 @@ static void feel(ems_voice *v)
         enter_section(v, section);
     ems_mood_set(&v->mood, now.valence, now.arousal);
     choose_chord(v);
+    ems_theme_bar(&v->theme, bar_of_section(v), v->mood.tonic, v->mood.scale);
     v->guide.rush = EMS_GUIDE_RUSH;
     if (v->mood.steer > 0)
         v->guide.rush = RUSH * v->mood.target;
     if (v->mood.steer > 0 || v->mood.fixed)
         v->guide.key = v->guide.scale = v->mood.scale;
     choose_players(v, time);
+}
+
+/* The theme hears what guitar, piano and strings play. */
+static void listen(ems_voice *v, int token)
+{
+    int step;
+    const int tick = ems_guide_tick(&v->guide, &step);
+    if (step > 0 && ems_is_note(token) && ems_note_is_on(token) &&
+        1u << ems_note_family(token) & MELODIC)
+        ems_theme_strike(&v->theme, tick / step, ems_note_pitch(token));
 }
 
 /* Bookkeeping of docs/MODEL.md 2.5, then the decoder. */
@@ -210,6 +224,7 @@ static int take_token(ems_voice *v, int token, ems_error *err)
             v->bar++;
             feel(v);
         }
+        listen(v, token);
         v->bounds.cursor = ems_guide_step(&v->guide, token);
         left = ems_boundaries_left(&v->bounds);
     }
@@ -229,6 +244,9 @@ static void remember(ems_voice *v, int token)
 {
     const ems_brief *b = v->brief;
     ems_boundaries_step(&v->bounds, token);
+    if (token == EMS_BAR)
+        feel(v);
+    listen(v, token);
     v->bounds.cursor = ems_guide_step(&v->guide, token);
     if (v->count == b->window - b->hop) {
         memmove(v->tokens + 1, v->tokens + 2,
@@ -273,20 +291,31 @@ static int prime(ems_voice *v, ems_error *err)
 /* ---- The next token -------------------------------------------------- */
 
 /* Classifier-free guidance (Ho and Salimans 2022, equation 6): away from what
- * the model would say to any emotion, towards what it says to this one. Then
- * the mood's priors. */
-static void lead(ems_voice *v)
+ * the model would say to any emotion, towards what it says to this one; and,
+ * when nothing but telling brings chords to boundaries, away from what it would
+ * say if none were near. */
+static void guide_freely(ems_voice *v)
 {
     const float *told = ems_session_logits(v->session);
     const float *plain = v->plain ? ems_session_logits(v->plain) : told;
-    const float scale = (float)v->brief->options->guidance;
+    const float scale = (float)v->brief->guidance;
     for (int i = 0; i < EMS_VOCAB; i++)
         v->logits[i] = plain[i] + scale * (told[i] - plain[i]);
-    double quiet[EMS_FAMILIES];
+}
+
+/* The same, then the mood's priors. */
+static void lead(ems_voice *v)
+{
+    guide_freely(v);
+    ems_heard heard = {.recent = v->guide.recent, .struck = v->guide.struck};
     for (int f = 0; f < EMS_FAMILIES; f++)
-        quiet[f] = v->guide.cursor - v->guide.heard[f];
-    if (v->mood.steer > 0)
-        ems_mood_apply(&v->mood, v->guide.recent, quiet, v->logits);
+        heard.quiet[f] = v->guide.cursor - v->guide.heard[f];
+    if (v->mood.steer > 0) {
+        int step;
+        const int tick = ems_guide_tick(&v->guide, &step);
+        ems_mood_apply(&v->mood, &heard, v->logits);
+        ems_theme_apply(&v->theme, tick, step, v->mood.steer, v->logits);
+    }
 }
 
 /* `banned` as in ems_likelihood_add. */
@@ -307,10 +336,10 @@ static void weigh(ems_voice *v, int token, const uint8_t *banned)
 static int free_choice(ems_voice *v)
 {
     uint8_t banned[EMS_VOCAB] = {0};
+    guide_freely(v);
     for (int token = 0; v->waiting >= STUCK && token < EMS_VOCAB; token++)
         banned[token] = !ems_is_shift(token);
-    const int token = ems_sampler_pick(
-        &v->sampler, ems_session_logits(v->session), banned);
+    const int token = ems_sampler_pick(&v->sampler, v->logits, banned);
     weigh(v, token, banned);
     return token;
 }
@@ -360,15 +389,21 @@ static int make_room(ems_voice *v, ems_error *err)
     const ems_brief *b = v->brief;
     v->session = ems_session_new(b->net, b->pool, err);
     v->piece = v->session ? ems_piece_new(b->plan->duration, err) : NULL;
-    if (v->piece && b->exact && b->options->guidance != 1)
+    const int guided = b->guidance != 1;
+    if (v->piece && guided)
         v->plain = ems_session_new(b->net, b->pool, err);
-    if (!v->piece || (b->exact && b->options->guidance != 1 && !v->plain))
+    if (!v->piece || (guided && !v->plain))
         return EMS_ENOMEM;
     v->served = ems_alloc(b->hit_count, 1);
     v->tokens = ems_alloc(b->window + 2, sizeof *v->tokens);
     v->seconds = ems_alloc(b->window + 2, sizeof *v->seconds);
-    if (!v->served || !v->tokens || !v->seconds)
+    if (guided && !b->exact)
+        v->far = ems_alloc(b->window + 2, sizeof *v->far);
+    if (!v->served || !v->tokens || !v->seconds ||
+        (guided && !b->exact && !v->far))
         return ems_out_of_memory(err);
+    for (size_t i = 0; v->far && i < b->window + 2; i++)
+        v->far[i] = EMS_OFFSET_REACH;
     return EMS_OK;
 }
 
@@ -387,6 +422,7 @@ int ems_voice_start(ems_voice *v, const ems_brief *b, uint64_t stream,
                       b->options->temperature, b->options->top_p);
     ems_boundaries_start(&v->bounds, b->marks, v->served, b->hit_count);
     ems_mood_start(&v->mood, b->plan->seed, b->options->steer);
+    ems_theme_start(&v->theme);
     ems_guide_start(&v->guide, b->marks, b->exact ? b->hit_count : 0,
                     b->ending);
     if (b->metred)
@@ -404,5 +440,6 @@ void ems_voice_clear(ems_voice *v)
     ems_free(v->served);
     ems_free(v->tokens);
     ems_free(v->seconds);
+    ems_free(v->far);
     *v = (ems_voice){0};
 }

@@ -11,6 +11,7 @@
 #include "music/piece.h"
 #include "music/plan.h"
 #include "music/sampler.h"
+#include "music/theme.h"
 #include "music/tokens.h"
 
 typedef struct ems_brief_part { /* compose a part of the film only */
@@ -24,6 +25,7 @@ typedef struct ems_brief_part { /* compose a part of the film only */
 typedef struct ems_brief { /* what all voices of a plan share */
     const ems_plan *plan;
     const ems_compose_options *options;
+    double guidance;     /* theirs, or what suits the way of composing */
     int exact;           /* led to hits */
     int metred;          /* and in bars that are planned */
     ems_net *net;
@@ -44,16 +46,19 @@ typedef struct ems_brief { /* what all voices of a plan share */
 typedef struct ems_voice {
     const ems_brief *brief;
     ems_session *session;
-    ems_session *plain;  /* knows no emotion; NULL without guidance */
+    ems_session *plain;  /* knows no emotion and, unless the guide leads to
+                            them, no boundaries; NULL without guidance */
     ems_piece *piece;
     ems_token_decoder decoder;
     ems_sampler sampler;
     ems_guide guide;
     ems_mood mood;       /* exact mode only */
+    ems_theme theme;     /* likewise */
     ems_boundaries bounds;
     uint8_t *served;
     uint16_t *tokens;    /* instrument count, then the song's last ones */
     float *seconds;      /* beside each; [0] repeats [1] */
+    float *far;          /* as many, of no boundary near; NULL: not needed */
     size_t count;        /* song tokens kept */
     ems_affect_point told; /* to the model, last */
     ems_affect_point read; /* when it last read the whole window */

@@ -18,8 +18,7 @@ static ems_mood mood(double valence, double arousal, double steer)
 static double prior(const ems_mood *m, int family, int interval, double recent)
 {
     float logits[EMS_VOCAB] = {0};
-    const double quiet[EMS_FAMILIES] = {0};
-    ems_mood_apply(m, recent, quiet, logits);
+    ems_mood_apply(m, &(ems_heard){.recent = recent}, logits);
     const int pitch = 60 + m->tonic + interval; /* 60: a C */
     return (double)logits[ems_note_token(family, pitch, 1)];
 }
@@ -62,15 +61,41 @@ static void arousal_chooses_the_band(void **state)
     const ems_mood calm = mood(0.5, -0.8, 1), wild = mood(0.5, 0.8, 1);
     assert_true(calm.part[EMS_DRUMS] < -2.9 && wild.part[EMS_DRUMS] > 0);
     assert_true(calm.part[EMS_STRINGS] > wild.part[EMS_STRINGS]);
-    double quiet[EMS_FAMILIES] = {0};
+    ems_heard heard = {.recent = 10};
     float before[EMS_VOCAB] = {0}, after[EMS_VOCAB] = {0};
-    ems_mood_apply(&wild, 10, quiet, before);
-    quiet[EMS_DRUMS] = 5;
-    ems_mood_apply(&wild, 10, quiet, after);
+    ems_mood_apply(&wild, &heard, before);
+    heard.quiet[EMS_DRUMS] = 5;
+    ems_mood_apply(&wild, &heard, after);
     const int drum = ems_note_token(EMS_DRUMS, 36, 1);
     const int bass = ems_note_token(EMS_BASS, 36, 1);
     assert_true(after[drum] > before[drum] + 1);
     assert_true(after[bass] == before[bass]);
+}
+
+/* A pitch that its family has worn out gives way to others; the bass may stay
+ * longer, drums repeat themselves. */
+static void hammered_pitches_tire(void **state)
+{
+    (void)state;
+    const ems_mood m = mood(0.5, 0.5, 1);
+    static double struck[EMS_FAMILIES][EMS_PITCHES];
+    const ems_heard heard = {.recent = 10, .struck = struck};
+    float fresh[EMS_VOCAB] = {0}, worn[EMS_VOCAB] = {0};
+    enum { K = 20 };
+    ems_mood_apply(&m, &heard, fresh);
+    for (int f = 0; f < EMS_FAMILIES; f++)
+        for (int k = K; k < K + 2; k++)
+            struck[f][k] = k == K ? 8 : 1;
+    ems_mood_apply(&m, &heard, worn);
+    double tired[EMS_FAMILIES];
+    for (int f = 0; f < EMS_FAMILIES; f++) {
+        const int often = ems_note_token(f, EMS_LOW_PITCH + K, 1);
+        tired[f] = (double)(fresh[often] - worn[often]);
+        assert_true(fresh[often + 1] == worn[often + 1]);
+        assert_true(fresh[often + 2] == worn[often + 2]);
+    }
+    assert_true(tired[EMS_PIANO] > 2 && tired[EMS_DRUMS] == 0);
+    assert_true(tired[EMS_PIANO] > tired[EMS_BASS] && tired[EMS_BASS] > 1);
 }
 
 /* A valence that trembles about zero does not change the mode. */
@@ -92,14 +117,14 @@ static void only_note_ons_are_led(void **state)
 {
     (void)state;
     const ems_mood m = mood(-0.8, 0.8, 1), none = mood(-0.8, 0.8, 0);
-    const double quiet[EMS_FAMILIES] = {9, 9, 9, 9, 9};
+    const ems_heard heard = {.recent = 1, .quiet = {9, 9, 9, 9, 9}};
     float logits[EMS_VOCAB] = {0}, zero[EMS_VOCAB] = {0};
-    ems_mood_apply(&m, 1, quiet, logits);
+    ems_mood_apply(&m, &heard, logits);
     for (int token = 0; token < EMS_VOCAB; token++)
         if (!ems_is_note(token) || !ems_note_is_on(token))
             assert_true(logits[token] == 0);
     memset(logits, 0, sizeof logits);
-    ems_mood_apply(&none, 1, quiet, logits);
+    ems_mood_apply(&none, &heard, logits);
     assert_memory_equal(logits, zero, sizeof zero);
 }
 
@@ -109,6 +134,7 @@ int main(void)
         cmocka_unit_test(arousal_asks_for_notes),
         cmocka_unit_test(valence_asks_for_the_mode),
         cmocka_unit_test(arousal_chooses_the_band),
+        cmocka_unit_test(hammered_pitches_tire),
         cmocka_unit_test(the_mode_is_reluctant),
         cmocka_unit_test(only_note_ons_are_led),
     };
