@@ -143,6 +143,9 @@ static const cli_option options[] = {
     {CLI_ROW(CLI_OUTPUT, report, "report", "FILE", "all numbers as JSON")},
     {CLI_ROW(CLI_OUTPUT, options.picture, "picture", "FILE",
              "shots, cuts, accents, notes, bars and tempo as SVG")},
+    {CLI_ROW(CLI_INPUT, options.video, "film", "VIDEO",
+             "pictures for the film strip, where FILM is no video"),
+     .unset = "a strip without pictures"},
     CLI_SWITCH(all, 1, "all", "show every cut, not the first 40 only"),
     {CLI_ROW(CLI_REAL, options.fps, "fps", "N",
              "frames a second of the film of a cut list"),
@@ -156,7 +159,8 @@ static const cli_option options[] = {
 };
 
 static const cli_example examples[] = {
-    {"emsync evaluate sync work/plan.json work/score.mid --picture sync.svg",
+    {"emsync evaluate sync plan.json score.mid --picture s.svg --film"
+     " film.mp4",
      "What did composing make of the plan?"},
     {"emsync evaluate sync film.mp4 theirs.mid",
      "How well does the music of another program meet the film?"},

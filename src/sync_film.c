@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include "base/run.h"
 #include "lists/cues.h"
-#include "music/sync.h"
+#include "sync_strip.h"
 
 #include <math.h>
 #include <string.h>
@@ -13,6 +13,7 @@ typedef enum film_kind { FILM_PLAN, FILM_ANALYSIS, FILM_LIST, FILM_VIDEO }
 
 typedef struct film {
     ems_plan *plan;
+    const char *video;   /* NULL: no pictures */
     int hits, curve; /* nonzero: they are the film's own, not stand-ins */
 } film;
 
@@ -92,6 +93,7 @@ static int open_film(film *f, const char *path, double duration,
     case FILM_LIST:
         return from_list(f, path, duration, o, err);
     default:
+        f->video = path;
         return from_analysis(f, ems_analyze(path, NULL, run, err), err);
     }
 }
@@ -107,6 +109,26 @@ static int check_options(const ems_sync_options *o, ems_error *err)
     return EMS_OK;
 }
 
+static int draw(const film *f, const ems_sync_options *o,
+                const ems_piece *piece, const ems_sync_music *music,
+                const ems_sync_report *report, const ems_run *run,
+                ems_error *err)
+{
+    size_t count = 0;
+    ems_sync_tile *tiles = NULL;
+    int code = EMS_OK;
+    if (f->video) {
+        tiles = ems_sync_tiles(f->plan, &count);
+        code = tiles ? ems_sync_strip_fill(tiles, count, f->video, run, err)
+                     : ems_out_of_memory(err);
+    }
+    if (code == EMS_OK)
+        code = ems_sync_draw(o->picture, f->plan, f->curve, tiles, count,
+                             piece, music, report, err);
+    ems_sync_strip_clear(tiles, count);
+    return code;
+}
+
 int ems_sync_evaluate(ems_sync_report *out, const char *path,
                       const char *midi, const ems_sync_options *options,
                       const ems_run *run, ems_error *err)
@@ -115,7 +137,7 @@ int ems_sync_evaluate(ems_sync_report *out, const char *path,
     const ems_sync_options *o = options ? options : &usual;
     ems_error own;
     err = err ? err : &own;
-    film f = {0};
+    film f = {.video = o->video};
     ems_sync_music music = {0};
     *out = (ems_sync_report){0};
     int code = check_options(o, err);
@@ -130,8 +152,7 @@ int ems_sync_evaluate(ems_sync_report *out, const char *path,
         code = ems_sync_measure(out, f.plan, f.hits, piece, &music,
                                 o->rounds, o->seed, err);
     if (code == EMS_OK && o->picture)
-        code = ems_sync_draw(o->picture, f.plan, f.curve, piece, &music, out,
-                             err);
+        code = draw(&f, o, piece, &music, out, run, err);
     if (code < 0)
         ems_sync_clear(out);
     ems_sync_music_clear(&music);

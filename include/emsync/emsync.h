@@ -931,6 +931,7 @@ typedef struct ems_sync_options {
     int rounds;          /* of chance; 200 */
     uint64_t seed;       /* of chance; 1 */
     const char *picture; /* SVG, or NULL */
+    const char *video;   /* for its film strip, where `film` is none; or NULL */
 } ems_sync_options;
 
 EMS_API ems_sync_options ems_sync_defaults(void);

@@ -1,5 +1,7 @@
 #include "base/svg.h"
 
+#include "base/base64.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -74,6 +76,22 @@ void ems_svg_rect(ems_svg *s, double x, double y, double width, double height,
     fprintf(f, "\" fill=\"%s", fill);
     if (opacity < 1)
         number(f, "\" opacity=\"", opacity);
+    fputs("\"/>\n", f);
+}
+
+void ems_svg_jpeg(ems_svg *s, double x, double y, double width, double height,
+                  const uint8_t *data, size_t size)
+{
+    if (!isfinite(x + y + width + height) || width < 0 || height < 0)
+        return;
+    FILE *f = s->out.file;
+    number(f, "<image x=\"", x);
+    number(f, "\" y=\"", y);
+    number(f, "\" width=\"", width);
+    number(f, "\" height=\"", height);
+    fputs("\" preserveAspectRatio=\"xMidYMid slice\""
+          " href=\"data:image/jpeg;base64,", f);
+    ems_base64_write(f, data, size);
     fputs("\"/>\n", f);
 }
 

@@ -44,6 +44,10 @@ void ems_svg_circle(ems_svg *s, double x, double y, double radius,
 void ems_svg_text(ems_svg *s, double x, double y, double size,
                   ems_svg_anchor anchor, const char *fill, const char *text);
 
+/* A JPEG, cut to the shape of the box; it becomes part of the file. */
+void ems_svg_jpeg(ems_svg *s, double x, double y, double width, double height,
+                  const uint8_t *data, size_t size);
+
 typedef struct ems_plot {       /* a picture of data inside a picture */
     ems_svg *svg;
     double left, top, width, height;

@@ -1,6 +1,7 @@
 #include "emotion/page.h"
 
 #include "affect/mapping.h"
+#include "base/base64.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "media/jpeg.h"
@@ -177,7 +178,7 @@ static void write_thumb(FILE *out, const ems_shot *s, size_t number,
     fprintf(out, "<img alt=\"Shot %zu at ", number);
     ems_page_time(out, (s->start + s->end) / 2);
     fputs("\" src=\"data:image/jpeg;base64,", out);
-    ems_page_base64(out, picture->data, picture->size);
+    ems_base64_write(out, picture->data, picture->size);
     fputs("\"/>", out);
 }
 

@@ -13,7 +13,6 @@ void ems_page_text(FILE *out, const char *text);
 void ems_page_number(FILE *out, double x, int digits);
 /* "1:02:03" or "2:03.4". */
 void ems_page_time(FILE *out, double seconds);
-void ems_page_base64(FILE *out, const uint8_t *data, size_t size);
 
 /* The timeline: shots, emotions, valence and arousal, sound. */
 void ems_page_charts(FILE *out, const ems_analysis *a);

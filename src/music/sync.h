@@ -27,9 +27,20 @@ int ems_sync_measure(ems_sync_report *out, const ems_plan *film, int hits,
                      const ems_piece *piece, const ems_sync_music *music,
                      int rounds, uint64_t seed, ems_error *err);
 
-/* A picture (SVG): shots, cuts and what met them, accents, notes, bars, tempo
- * and, where `curve` is nonzero, the film's valence and arousal. */
+typedef struct ems_sync_tile { /* of the film strip: a stretch of one shot */
+    double from, to;
+    uint8_t *jpeg;       /* owned; NULL: no picture */
+    size_t size;
+} ems_sync_tile;
+
+/* The tiles that a strip of this film has room for, ascending, without
+ * pictures; shots too short to see have none. Release with ems_free; NULL: out
+ * of memory. */
+ems_sync_tile *ems_sync_tiles(const ems_plan *film, size_t *count);
+/* A picture (SVG): film strip, cuts and what met them, accents, notes, bars,
+ * tempo and, where `curve` is nonzero, the film's valence and arousal. */
 int ems_sync_draw(const char *svg, const ems_plan *film, int curve,
+                  const ems_sync_tile *tiles, size_t tile_count,
                   const ems_piece *piece, const ems_sync_music *music,
                   const ems_sync_report *report, ems_error *err);
 #endif

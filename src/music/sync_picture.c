@@ -1,4 +1,5 @@
 /* How music meets a film, as a picture. */
+#include "base/mem.h"
 #include "base/svg.h"
 #include "music/roll.h"
 #include "music/sync.h"
@@ -9,6 +10,8 @@
 enum {
     WIDTH = 1600, LEFT = 84, RIGHT = 18, TOP = 44, STRIP = 46, ACCENTS = 70,
     PITCHES = 260, TEMPO = 60, FEELING = 90, GAP = 14, FOOT = 34, POINTS = 600,
+    ROOM = 6, /* beats a minute above and below */
+    FRAMES = 72, TILE = 128, NARROWEST = 10, /* of a strip with pictures */
 };
 #define INK "#333"
 #define FAINT "#999"
@@ -25,6 +28,8 @@ typedef struct picture {
     const ems_piece *piece;
     const ems_sync_music *music;
     const ems_sync_report *report;
+    const ems_sync_tile *tiles;
+    size_t tile_count;
     int curve;
     ems_plot strip, accents, pitches, tempo, feeling;
     double bottom;
@@ -53,7 +58,11 @@ static double tempo_of(const ems_piece *p, size_t i)
 
 static void lay_out(picture *p)
 {
-    double low = 1e9, high = 0;
+    double low = 1e9, high = 0, lowest = 60, highest = 72;
+    for (size_t i = 0; i < p->piece->note_count; i++) {
+        lowest = fmin(lowest, p->piece->notes[i].pitch);
+        highest = fmax(highest, p->piece->notes[i].pitch);
+    }
     for (size_t i = 0; i < p->piece->bar_count; i++) {
         low = fmin(low, tempo_of(p->piece, i));
         high = fmax(high, tempo_of(p->piece, i));
@@ -62,10 +71,10 @@ static void lay_out(picture *p)
         low = high = 100;
     high = fmin(high, 400);
     p->bottom = TOP - GAP;
-    p->strip = lane(p, STRIP, 0, 1);
+    p->strip = lane(p, p->tile_count ? FRAMES : STRIP, 0, 1);
     p->accents = lane(p, ACCENTS, 0, 1);
-    p->pitches = lane(p, PITCHES, 20, 108);
-    p->tempo = lane(p, TEMPO, fmin(low, high) - 6, high + 6);
+    p->pitches = lane(p, PITCHES, lowest - 2, highest + 2);
+    p->tempo = lane(p, TEMPO, fmin(low, high) - ROOM, high + ROOM);
     if (p->curve)
         p->feeling = lane(p, FEELING, -1, 1);
 }
@@ -85,23 +94,86 @@ static const char *colour_of(const picture *p, const ems_hit *h)
     return fabs(h->error_ms) <= 100 ? NEAR : MISSED; /* also NaN */
 }
 
+/* Shot i of the film. */
+static ems_stretch shot_of(const ems_plan *f, size_t i)
+{
+    return (ems_stretch){i ? f->cuts[i - 1].time : 0,
+                         i < f->cut_count ? f->cuts[i].time : f->duration};
+}
+
+/* A shot's tiles are even and about TILE pixels wide. */
+static size_t tiles_of(const ems_plan *f, ems_stretch shot)
+{
+    const double wide = (shot.to - shot.from) / f->duration *
+                        (WIDTH - LEFT - RIGHT);
+    return wide < NARROWEST ? 0 : (size_t)fmax(1, wide / TILE + 0.5);
+}
+
+ems_sync_tile *ems_sync_tiles(const ems_plan *f, size_t *count)
+{
+    size_t n = 0;
+    for (size_t i = 0; i <= f->cut_count; i++)
+        n += tiles_of(f, shot_of(f, i));
+    ems_sync_tile *tiles = ems_alloc(n, sizeof *tiles);
+    *count = tiles ? n : 0;
+    n = 0;
+    for (size_t i = 0; tiles && i <= f->cut_count; i++) {
+        const ems_stretch shot = shot_of(f, i);
+        const size_t of = tiles_of(f, shot);
+        const double each = (shot.to - shot.from) / (double)of;
+        for (size_t k = 0; k < of; k++)
+            tiles[n++] = (ems_sync_tile){
+                .from = shot.from + (double)k * each,
+                .to = shot.from + (double)(k + 1) * each};
+    }
+    return tiles;
+}
+
+static void draw_tiles(picture *p)
+{
+    const ems_plot *l = &p->strip;
+    for (size_t i = 0; i < p->tile_count; i++) {
+        const ems_sync_tile *t = &p->tiles[i];
+        const double x = ems_plot_x(l, t->from);
+        if (t->jpeg)
+            ems_svg_jpeg(&p->svg, x, l->top, ems_plot_x(l, t->to) - x,
+                         l->height, t->jpeg, t->size);
+    }
+}
+
+/* Its number: in the middle of an empty shot, in a corner of a picture. */
+static void number_shot(picture *p, double x, double width, size_t number)
+{
+    const ems_plot *l = &p->strip;
+    char text[16];
+    snprintf(text, sizeof text, "%zu", number);
+    if (!p->tile_count) {
+        ems_svg_text(&p->svg, x + width / 2, l->top + 28, 11, EMS_SVG_MIDDLE,
+                     INK, text);
+        return;
+    }
+    ems_svg_rect(&p->svg, x + 1, l->top, 18, 13, "#000", 0.55);
+    ems_svg_text(&p->svg, x + 10, l->top + 10, 10, EMS_SVG_MIDDLE, "#fff",
+                 text);
+}
+
 static void draw_strip(picture *p)
 {
     const ems_plot *l = &p->strip;
     name_lane(p, l, "shots");
     for (size_t i = 0; i <= p->film->cut_count; i++) {
-        const double from = i ? p->film->cuts[i - 1].time : 0;
-        const double to = i < p->film->cut_count ? p->film->cuts[i].time
-                                                 : p->film->duration;
-        const double x = ems_plot_x(l, from);
-        const double width = ems_plot_x(l, to) - x;
-        char text[16];
-        ems_svg_rect(&p->svg, x, l->top, width, l->height,
-                     i % 2 ? "#d5dbe3" : "#bcc6d3", 1);
-        snprintf(text, sizeof text, "%zu", i + 1);
-        if (width > 18)
-            ems_svg_text(&p->svg, x + width / 2, l->top + 28, 11,
-                         EMS_SVG_MIDDLE, INK, text);
+        const ems_stretch shot = shot_of(p->film, i);
+        const double x = ems_plot_x(l, shot.from);
+        ems_svg_rect(&p->svg, x, l->top, ems_plot_x(l, shot.to) - x,
+                     l->height, i % 2 ? "#d5dbe3" : "#bcc6d3", 1);
+    }
+    draw_tiles(p);
+    for (size_t i = 0; i <= p->film->cut_count; i++) {
+        const ems_stretch shot = shot_of(p->film, i);
+        const double x = ems_plot_x(l, shot.from);
+        const double width = ems_plot_x(l, shot.to) - x;
+        if (width > 20)
+            number_shot(p, x, width, i + 1);
     }
 }
 
@@ -155,23 +227,37 @@ static void draw_notes(picture *p)
         const int drum = n->family == EMS_DRUMS;
         if (n->start < p->film->duration)
             ems_svg_rect(&p->svg, x, ems_plot_y(l, n->pitch),
-                         drum ? 1.5 : fmax(1.2, end - x), height,
+                         drum ? 3 : fmax(1.2, end - x), height,
                          ems_family_colour[n->family],
                          0.25 + 0.6 * n->velocity / 127);
     }
+}
+
+/* Who plays, in the lane of notes. */
+static void name_families(picture *p)
+{
+    int plays[EMS_FAMILIES] = {0};
+    double y = p->pitches.top + 32;
+    for (size_t i = 0; i < p->piece->note_count; i++)
+        plays[p->piece->notes[i].family] = 1;
+    for (int f = 0; f < EMS_FAMILIES; f++)
+        if (plays[f]) {
+            ems_svg_text(&p->svg, LEFT - 8, y, 11, EMS_SVG_END,
+                         ems_family_colour[f], ems_family_name[f]);
+            y += 14;
+        }
 }
 
 static void draw_tempo(picture *p)
 {
     const ems_plot *l = &p->tempo;
     name_lane(p, l, "bpm");
-    for (int k = 0; k < 2; k++) {
-        char text[16];
-        const double y = k ? l->y1 - 6 : l->y0 + 6;
-        snprintf(text, sizeof text, "%.0f", y);
-        ems_svg_text(&p->svg, LEFT - 8, ems_plot_y(l, y) + (k ? 18 : 4), 10,
-                     EMS_SVG_END, FAINT, text);
-    }
+    const double low = l->y0 + ROOM, high = l->y1 - ROOM;
+    char text[32];
+    snprintf(text, sizeof text, high - low < 1 ? "%.0f" : "%.0f to %.0f",
+             low, high);
+    ems_svg_text(&p->svg, LEFT - 8, l->top + 28, 10, EMS_SVG_END, FAINT,
+                 text);
     for (size_t i = 0; i < p->piece->bar_count; i++) {
         const double y = ems_plot_y(l, fmin(l->y1, tempo_of(p->piece, i)));
         ems_svg_line(&p->svg, ems_plot_x(l, p->piece->bars[i].start), y,
@@ -221,11 +307,13 @@ static void draw_time(picture *p)
 static void draw_title(picture *p)
 {
     const ems_sync_report *r = p->report;
-    char text[200];
-    snprintf(text, sizeof text, "%zu cuts, %.0f %% within a frame of an"
-             " accent (by chance %.0f %%); TBIoU %.2f (%.2f)", r->cut_count,
-             100 * r->all.frame, 100 * r->chance.frame, r->all.tbiou_accents,
-             r->chance.tbiou_accents);
+    char text[200] = "no cuts";
+    if (r->cut_count)
+        snprintf(text, sizeof text, "%zu cut%s, %.0f %% within a frame of an"
+                 " accent (by chance %.0f %%); TBIoU %.2f (%.2f)",
+                 r->cut_count, r->cut_count == 1 ? "" : "s",
+                 100 * r->all.frame, 100 * r->chance.frame,
+                 r->all.tbiou_accents, r->chance.tbiou_accents);
     ems_svg_text(&p->svg, LEFT, 26, 15, EMS_SVG_START, INK, text);
     static const char *const colour[] = {MET, NEAR, MISSED};
     static const char *const word[] = {"cut met within a frame",
@@ -238,11 +326,13 @@ static void draw_title(picture *p)
 }
 
 int ems_sync_draw(const char *svg, const ems_plan *film, int curve,
+                  const ems_sync_tile *tiles, size_t tile_count,
                   const ems_piece *piece, const ems_sync_music *music,
                   const ems_sync_report *report, ems_error *err)
 {
     picture p = {.film = film, .piece = piece, .music = music,
-                 .report = report, .curve = curve};
+                 .report = report, .tiles = tiles,
+                 .tile_count = tile_count, .curve = curve};
     lay_out(&p);
     const int code = ems_svg_open(&p.svg, svg, WIDTH, p.bottom + FOOT, err);
     if (code < 0)
@@ -253,6 +343,7 @@ int ems_sync_draw(const char *svg, const ems_plan *film, int curve,
     draw_cuts(&p);
     draw_accents(&p);
     draw_notes(&p);
+    name_families(&p);
     draw_tempo(&p);
     if (curve)
         draw_feeling(&p);

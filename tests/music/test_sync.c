@@ -1,5 +1,7 @@
 #include "ems_test.h"
 
+#include "base/file.h"
+#include "base/mem.h"
 #include "music/sync.h"
 
 #include <math.h>
@@ -148,7 +150,20 @@ static void it_is_drawn_and_saved(void **state)
     ems_error err;
     assert_int_equal(ems_sync_listen(&m, p, &err), 0);
     assert_int_equal(ems_sync_measure(&r, &f, 1, p, &m, 10, 1, &err), 0);
-    assert_int_equal(ems_sync_draw(svg, &f, 1, p, &m, &r, &err), 0);
+    size_t count;
+    ems_sync_tile *tiles = ems_sync_tiles(&f, &count);
+    assert_true(count > 3); /* three shots, the last one long */
+    for (size_t i = 1; i < count; i++)
+        assert_true(fabs(tiles[i].from - tiles[i - 1].to) < 1e-9);
+    uint8_t picture[5] = "JPEG";
+    tiles[1].jpeg = picture, tiles[1].size = 4;
+    assert_int_equal(ems_sync_draw(svg, &f, 1, tiles, count, p, &m, &r, &err),
+                     0);
+    ems_bytes b;
+    assert_int_equal(ems_bytes_map(&b, svg, 0, &err), 0);
+    assert_non_null(memmem(b.data, b.size, "base64,SlBFRw==\"/>", 18));
+    ems_bytes_unmap(&b);
+    ems_free(tiles);
     assert_int_equal(ems_sync_save(&r, json, &err), 0);
     assert_int_equal(access(svg, R_OK), 0);
     assert_int_equal(access(json, R_OK), 0);
