@@ -3,6 +3,8 @@
 #include "base/mem.h"
 #include "music/beat_path.h"
 
+#include <math.h>
+
 enum { BAR_BEATS = 4, LONGEST_BAR = 5 };
 static const double SMOOTH = 10; /* weight of changes from bar to bar against
                                     the tempo that is wanted, a beat */
@@ -177,10 +179,11 @@ static int add_even(growing *g, double start, double end, int beats)
     return EMS_OK;
 }
 
-/* Bars of a part of the film, whose `hits` lie inside it; *tempo: what they
- * are near. */
+/* Bars of a part of the film, whose `hits` lie inside it, near a tempo;
+ * *found: how near. */
 static int add_part(growing *g, const ems_plan *plan, ems_stretch part,
-                    const double *hits, size_t count, double *tempo)
+                    const double *hits, size_t count, ems_tempo tempo,
+                    double *found)
 {
     ems_beat_path path = {0};
     ems_beat_point *points = ems_alloc(count, sizeof *points);
@@ -189,12 +192,12 @@ static int add_part(growing *g, const ems_plan *plan, ems_stretch part,
     for (size_t i = 0; i < count; i++)
         points[i] = (ems_beat_point){.time = hits[i], .must = 1};
     int code = ems_beat_path_find(&path, plan, part, points, count,
-                                  ems_tempo_of(plan), 0, g->err);
+                                  tempo, 0, g->err);
     ems_free(points);
     for (size_t i = 0; i <= count && code == EMS_OK; i++)
         code = add_even(g, i ? hits[i - 1] : part.from,
                         i < count ? hits[i] : part.to, path.beats[i]);
-    *tempo = path.tempo;
+    *found = path.tempo;
     ems_beat_path_clear(&path);
     return code;
 }
@@ -240,12 +243,25 @@ int ems_metre_plan(ems_metre *m, const ems_plan *plan, const double *hits,
     *m = (ems_metre){0};
     growing g = {.m = m, .err = err};
     const ems_stretch all = {0, plan->duration};
-    int code = add_part(&g, plan, all, hits, hit_count, &m->tempo);
+    int code = add_part(&g, plan, all, hits, hit_count, ems_tempo_of(plan),
+                        &m->tempo);
     if (code == EMS_OK)
         code = smooth_parts(m, plan, hits, hit_count, &all, 1, err);
     if (code < 0)
         ems_metre_clear(m);
     return code;
+}
+
+/* What a part of the old score went at: its neighbours still do. */
+static ems_tempo old_tempo(const ems_piece *old, ems_stretch part)
+{
+    double beats = 0;
+    for (size_t i = 0; i < old->bar_count; i++)
+        if (old->bars[i].start >= part.from - SAME &&
+            old->bars[i].start < part.to - SAME)
+            beats += old->bars[i].beats;
+    const double tempo = 60 * fmax(1, beats) / (part.to - part.from);
+    return (ems_tempo){tempo, tempo, tempo};
 }
 
 static int add_old_bars(growing *g, const ems_piece *old, double from,
@@ -264,7 +280,7 @@ int ems_metre_keep(ems_metre *m, const ems_plan *plan, const double *hits,
 {
     *m = (ems_metre){0};
     growing g = {.m = m, .err = err};
-    double at = 0, beats = 0, tempo;
+    double at = 0, beats = 0, found;
     size_t hit = 0;
     int code = EMS_OK;
     for (size_t i = 0; i < count && code == EMS_OK; i++) {
@@ -276,7 +292,7 @@ int ems_metre_keep(ems_metre *m, const ems_plan *plan, const double *hits,
             hit++;
         if (code == EMS_OK)
             code = add_part(&g, plan, parts[i], hits + first, hit - first,
-                            &tempo);
+                            old_tempo(old, parts[i]), &found);
         at = parts[i].to;
     }
     if (code == EMS_OK)

@@ -2,6 +2,7 @@
  * called. */
 #include "ems_test.h"
 
+#include "base/base64.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "emotion/page.h"
@@ -150,9 +151,9 @@ static void write_numbers(FILE *f)
     fputc(' ', f);
     ems_page_time(f, 3723.9);
     fputc(' ', f);
-    ems_page_base64(f, (const uint8_t *)"Man", 3);
-    ems_page_base64(f, (const uint8_t *)"Ma", 2);
-    ems_page_base64(f, (const uint8_t *)"M", 1);
+    ems_base64_write(f, (const uint8_t *)"Man", 3);
+    ems_base64_write(f, (const uint8_t *)"Ma", 2);
+    ems_base64_write(f, (const uint8_t *)"M", 1);
 }
 
 static void numbers_are_as_people_write_them(void **state)
