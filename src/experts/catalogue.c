@@ -5,6 +5,7 @@
 #include "experts/convert.h"
 #include "experts/expert.h"
 #include "experts/registry.h"
+#include "experts/tflite.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -151,22 +152,43 @@ int ems_expert_add(const char *folder, ems_error *err)
 
 /* ---- Converting ---------------------------------------------------------- */
 
+static uint8_t *convert_tf(const char *model, const char *const *outputs,
+                           const char *name, size_t *size, ems_error *err)
+{
+    ems_tf_model *m = ems_tf_open(model, err);
+    uint8_t *file = m ? ems_convert(m, outputs, name, size, err) : NULL;
+    ems_tf_free(m);
+    return file;
+}
+
+static uint8_t *convert_lite(const char *model, const char *const *outputs,
+                             const char *name, size_t *size, ems_error *err)
+{
+    ems_bytes b = {0};
+    ems_lite *m = NULL;
+    if (ems_bytes_map(&b, model, MOST_COPY, err) == EMS_OK)
+        m = ems_lite_parse(b.data, b.size, model, err);
+    uint8_t *file = m ? ems_lite_convert(m, outputs, name, size, err) : NULL;
+    ems_lite_free(m);
+    ems_bytes_unmap(&b);
+    return file;
+}
+
 int ems_expert_convert(const char *model, const char *onnx,
                        const char *const *outputs, ems_error *err)
 {
     ems_error own;
     if (!err)
         err = &own;
-    ems_tf_model *m = ems_tf_open(model, err);
-    if (!m)
-        return err->code;
+    const char *dot = strrchr(base_name(model), '.');
+    const int lite = dot && strcmp(dot, ".tflite") == 0;
     size_t size = 0;
-    uint8_t *file = ems_convert(m, outputs && outputs[0] ? outputs : NULL,
-                                base_name(onnx), &size, err);
+    uint8_t *file = (lite ? convert_lite : convert_tf)(
+        model, outputs && outputs[0] ? outputs : NULL, base_name(onnx), &size,
+        err);
     const int code = file ? ems_file_write(onnx, file, size, err)
                           : (int)err->code;
     ems_free(file);
-    ems_tf_free(m);
     return code;
 }
 

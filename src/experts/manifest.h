@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "experts/ort.h"
 
-enum { EMS_EXPERT_OUTPUTS = 4, EMS_EXPERT_STATES = 4, EMS_EXPERT_SIDE = 2048,
+enum { EMS_EXPERT_OUTPUTS = 16, EMS_EXPERT_STATES = 4, EMS_EXPERT_SIDE = 2048,
        EMS_EXPERT_COLUMNS = 16384, EMS_EXPERT_LABELS = 4096 };
 
 typedef enum ems_expert_kind {

@@ -400,8 +400,7 @@ size_t ems_tf_outputs(const ems_tf_model *m,
     return n;
 }
 
-/* IEEE 754 binary16. */
-static double half(unsigned h)
+double ems_half(unsigned h)
 {
     const int exponent = h >> 10 & 31;
     const double mantissa = h & 1023;
@@ -419,7 +418,7 @@ static double element(const ems_tf_weight *w, size_t i)
     float real;
     switch (w->packing) {
     case EMS_TF_HALF:
-        return half(p[0] | (unsigned)p[1] << 8);
+        return ems_half(p[0] | (unsigned)p[1] << 8);
     case EMS_TF_BYTE:
         return p[0] * w->scale + w->least;
     case EMS_TF_SHORT:

@@ -53,4 +53,6 @@ size_t ems_tf_outputs(const ems_tf_model *m,
 float *ems_tf_floats(const ems_tf_weight *w);
 int64_t *ems_tf_wholes(const ems_tf_weight *w);
 void ems_tf_free(ems_tf_model *m);
+/* What the 16 bits of an IEEE 754 binary16 stand for. */
+double ems_half(unsigned bits);
 #endif
