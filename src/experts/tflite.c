@@ -373,33 +373,31 @@ static double scale_at(const ems_lite_tensor *t, size_t i, int64_t *zero)
     return (double)scale;
 }
 
-static double real_at(const ems_lite_tensor *t, size_t i, size_t channel)
+static double plain_at(const ems_lite_tensor *t, size_t i)
 {
-    int64_t zero = 0;
     float x;
     if (t->type == EMS_LITE_HALF)
         return ems_half(t->bytes[2 * i] | (unsigned)t->bytes[2 * i + 1] << 8);
-    if (t->type == EMS_LITE_FLOAT) {
-        memcpy(&x, t->bytes + 4 * i, 4);
-        return (double)x;
-    }
-    const double q = (double)whole_at(t, i);
-    if (!t->scale_count)
-        return q;
-    const double scale = scale_at(t, channel, &zero);
-    return (q - (double)zero) * scale;
+    if (t->type != EMS_LITE_FLOAT)
+        return (double)whole_at(t, i);
+    memcpy(&x, t->bytes + 4 * i, 4);
+    return (double)x;
 }
 
 float *ems_lite_reals(const ems_lite_tensor *t)
 {
     float *out = ems_alloc(t->count, sizeof *out);
+    const int real = t->type == EMS_LITE_FLOAT || t->type == EMS_LITE_HALF;
+    const size_t channels = real ? 0 : t->scale_count;
+    double scale = 1;
+    int64_t zero = 0;
     size_t inner = 1; /* elements between two of one channel */
     for (int d = t->axis + 1; d < t->rank; d++)
         inner *= (size_t)t->dims[d];
     for (size_t i = 0; out && i < t->count; i++) {
-        const size_t channel =
-            t->scale_count > 1 ? i / inner % t->scale_count : 0;
-        out[i] = (float)real_at(t, i, channel);
+        if (channels && (i == 0 || (channels > 1 && i % inner == 0)))
+            scale = scale_at(t, i / inner % channels, &zero);
+        out[i] = (float)((plain_at(t, i) - (double)zero) * scale);
     }
     return out;
 }

@@ -9,6 +9,8 @@
 #include <math.h>
 #include <string.h>
 
+static const size_t MOST_ONNX = (size_t)1 << 30;
+
 typedef struct lite_name {
     char text[200];
 } lite_name;
@@ -652,6 +654,8 @@ static int convert_all(lite_job *j, const char *const *outputs)
         j->op = &j->m->ops[i];
         if (j->needed[j->op->out[0]])
             code = convert_op(j);
+        if (code == EMS_OK && j->graph.size > MOST_ONNX)
+            code = refuse(j, "the network becomes larger than 1 GB");
     }
     return code;
 }
