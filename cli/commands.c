@@ -10,7 +10,7 @@ const cli_command *const cli_commands[] = {
     &cli_dataset_build, &cli_train_music,   &cli_train_text,
     &cli_train_emotion, &cli_train_genre,
     &cli_text,          &cli_evaluate_text, &cli_bench_text,
-    &cli_evaluate_music, &cli_evaluate_sync,
+    &cli_evaluate_music, &cli_evaluate_sync, &cli_evaluate_cuts,
     &cli_enhance,       &cli_train_enhancer, &cli_evaluate_enhancer,
     &cli_bench_compose, &cli_bench_train,   &cli_doctor,
     &cli_experts_list,  &cli_experts_check, &cli_experts_add,

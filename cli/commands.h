@@ -145,7 +145,7 @@ void cli_result_close(cli_json *j);
 
 extern const cli_command cli_score, cli_analyze, cli_plan, cli_cuts, cli_compose,
     cli_render, cli_bank, cli_mux, cli_model_info, cli_model_check, cli_model_import,
-    cli_evaluate_music, cli_evaluate_sync, cli_roll, cli_model_convert,
+    cli_evaluate_music, cli_evaluate_sync, cli_evaluate_cuts, cli_roll, cli_model_convert,
     cli_model_index, cli_model_novelty,
     cli_dataset_build, cli_train_music, cli_bench_compose, cli_bench_train,
     cli_doctor, cli_text, cli_train_text, cli_evaluate_text, cli_bench_text,

@@ -947,6 +947,33 @@ EMS_API int ems_sync_save(const ems_sync_report *r, const char *json,
                           ems_error *err);
 EMS_API void ems_sync_clear(ems_sync_report *r);
 
+typedef enum ems_truth_kind { /* of a list of true changes; the last three are
+                                 no changes of shot */
+    EMS_TRUE_CUT, EMS_TRUE_DISSOLVE, EMS_TRUE_FADE_IN, EMS_TRUE_FADE_OUT,
+    EMS_TRUE_FLASH, EMS_TRUE_PAN, EMS_TRUE_SHAKE, EMS_TRUTH_KINDS,
+} ems_truth_kind;
+
+typedef struct ems_cut_tally {
+    size_t found, wrong, missed;
+    double precision, recall, f1; /* NaN: nothing to count */
+} ems_cut_tally;
+
+typedef struct ems_cut_report {
+    double fps;
+    ems_cut_tally hard, gradual;
+    size_t wrong_at[EMS_TRUTH_KINDS + 1]; /* what was there instead; the last:
+                                             nothing */
+} ems_cut_report;
+
+/* "cut", "dissolve" ...; NULL for what is none. */
+EMS_API const char *ems_truth_name(int kind);
+/* Which changes of `truth` (docs/FORMATS.md, a cut list, analysis.json) does
+ * `found` have: a video, which is analysed, analysis.json, or such a list?
+ * `fps` is needed only where two lists are compared; 0: unknown. */
+EMS_API int ems_cuts_evaluate(ems_cut_report *out, const char *truth,
+                              const char *found, double fps,
+                              const ems_run *run, ems_error *err);
+
 enum {
     EMS_EVALUATE_MUSIC = 1,      /* statistics, composed against real */
     EMS_EVALUATE_EMOTION = 2,    /* asked against heard by a judge */
