@@ -18,7 +18,8 @@ import random
 import subprocess
 import sys
 
-RATES, LENGTHS, FPS = (5, 15, 40), (10, 60, 180, 600), 24
+LENGTHS = {5: (10, 60, 180), 15: (10, 60, 180, 600), 40: (10, 60, 180)}
+FPS = 24
 LAYERS = ("paper", "guided", "exact")
 
 
@@ -63,8 +64,8 @@ def films(folder, named, longest):
             path = folder / (pathlib.Path(name).stem + ".json")
             run("analyze", name, "-o", path)
         yield pathlib.Path(name).stem, path
-    for rate in RATES:
-        for seconds in (s for s in LENGTHS if s <= longest):
+    for rate, lengths in LENGTHS.items():
+        for seconds in (s for s in lengths if s <= longest):
             path = folder / f"{rate:02d}-a-minute-{seconds:03d}s.json"
             path.write_text(json.dumps(made(rate, seconds)))
             yield f"made, {rate} a minute", path
