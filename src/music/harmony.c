@@ -3,36 +3,52 @@
 #include "base/rng.h"
 
 enum {
-    CHORDS = 6, PHRASE = 4, FORM = 4, BRIDGE = 2, /* A A B A */
-    STREAM = 0x68617200,
+    CHORDS = 9, PHRASE = 4, FORM = 4, BRIDGE = 2, /* A A B A */
+    STREAM = 0x68617200, OCTAVE = 12, ANY_PITCH = 0xfff,
     TONIC = 0, MAJOR_DOMINANT = 4, MINOR_DOMINANT = 3,
     MAJOR = 0xab5,       /* bits 0 2 4 5 7 9 11 */
+    LYDIAN = 0xad5,      /* 0 2 4 6 7 9 11: for the dominant's dominant */
+    RAISED = 0xb35,      /* 0 2 4 5 8 9 11: for the relative's dominant */
+    DARKENED = 0x9b5,    /* 0 2 4 5 7 8 11: harmonic major */
     NATURAL = 0x5ad,     /* 0 2 3 5 7 8 10 */
     HARMONIC = 0x9ad,    /* 0 2 3 5 7 8 11 */
-    LEADING = 1 << 11,
+    PHRYGIAN = 0x5ab,    /* 0 1 3 5 7 8 10 */
+    DORIAN = 0x6ad,      /* 0 2 3 5 7 9 10 */
 };
 
 typedef struct function {
-    int root, third, fifth; /* semitones: above the tonic, above the root */
-    int next[CHORDS];       /* weights of what follows */
-    int bridge;             /* weight as the first of B */
+    int root;            /* semitones above the tonic */
+    unsigned above;      /* the chord's pitches above the root, bits */
+    unsigned scale;      /* pitches above the tonic while it lasts, bits */
+    int next[CHORDS];    /* weights of what follows */
+    int bridge;          /* weight as the first of B */
 } function;
 
+enum { MAJ = 0x091, MIN = 0x089, DIM = 0x049, /* 0 4 7, 0 3 7, 0 3 6 */
+       MAJ7 = 0x491, MIN7 = 0x489 };          /* and 10 */
+
 /* What follows what: the usual strengths of root movement, in our own weights;
- * no chord follows itself. */
+ * no chord follows itself. The last three of a mode are colours that come now
+ * and then and want to go home. */
 static const function FUNCTION[2][CHORDS] = {
-    {{0, 4, 7, {0, 2, 1, 4, 3, 4}, 0},   /* I */
-     {2, 3, 7, {1, 0, 1, 2, 6, 1}, 3},   /* ii */
-     {4, 3, 7, {0, 1, 0, 4, 1, 5}, 1},   /* iii */
-     {5, 4, 7, {3, 2, 1, 0, 5, 1}, 5},   /* IV */
-     {7, 4, 7, {5, 0, 1, 2, 0, 4}, 1},   /* V */
-     {9, 3, 7, {1, 3, 1, 5, 2, 0}, 4}},  /* vi */
-    {{0, 3, 7, {0, 1, 4, 1, 4, 3}, 0},   /* i */
-     {3, 4, 7, {1, 0, 2, 0, 4, 3}, 2},   /* III */
-     {5, 3, 7, {4, 1, 0, 4, 1, 2}, 4},   /* iv */
-     {7, 4, 7, {6, 0, 0, 0, 3, 0}, 1},   /* V */
-     {8, 4, 7, {2, 2, 3, 1, 0, 4}, 5},   /* VI */
-     {10, 4, 7, {4, 3, 1, 0, 3, 0}, 2}}, /* VII */
+    {{0, MAJ, MAJOR, {0, 2, 1, 4, 3, 4, 1, 1, 0}, 0},     /* I */
+     {2, MIN7, MAJOR, {1, 0, 1, 2, 6, 1, 0, 0, 0}, 3},    /* ii7 */
+     {4, MIN, MAJOR, {0, 1, 0, 4, 1, 5, 0, 0, 0}, 1},     /* iii */
+     {5, MAJ, MAJOR, {3, 2, 1, 0, 5, 1, 1, 0, 2}, 5},     /* IV */
+     {7, MAJ7, MAJOR, {5, 0, 1, 2, 0, 4, 0, 1, 0}, 1},    /* V7 */
+     {9, MIN, MAJOR, {1, 3, 1, 5, 2, 0, 2, 0, 0}, 4},     /* vi */
+     {2, MAJ7, LYDIAN, {0, 1, 0, 0, 6, 0, 0, 0, 0}, 1},   /* V7 of V */
+     {4, MAJ7, RAISED, {0, 0, 0, 2, 0, 6, 0, 0, 0}, 2},   /* V7 of vi */
+     {5, MIN, DARKENED, {5, 0, 0, 0, 2, 0, 0, 0, 0}, 0}}, /* iv, borrowed */
+    {{0, MIN, NATURAL, {0, 1, 4, 1, 4, 3, 1, 1, 1}, 0},   /* i */
+     {3, MAJ, NATURAL, {1, 0, 2, 0, 4, 3, 0, 1, 0}, 2},   /* III */
+     {5, MIN, NATURAL, {4, 1, 0, 4, 1, 2, 0, 0, 1}, 4},   /* iv */
+     {7, MAJ7, HARMONIC, {6, 0, 0, 0, 3, 0, 0, 0, 0}, 1}, /* V7 */
+     {8, MAJ, NATURAL, {2, 2, 3, 1, 0, 4, 2, 0, 0}, 5},   /* VI */
+     {10, MAJ, NATURAL, {4, 3, 1, 0, 3, 0, 0, 1, 0}, 2},  /* VII */
+     {1, MAJ, PHRYGIAN, {0, 0, 0, 6, 0, 0, 0, 0, 2}, 1},  /* II flat */
+     {5, MAJ, DORIAN, {4, 0, 0, 0, 0, 3, 0, 0, 0}, 0},    /* IV */
+     {11, DIM, HARMONIC, {6, 0, 0, 1, 0, 0, 0, 0, 0}, 0}}, /* vii */
 };
 
 static int draw(ems_rng *rng, const int weight[CHORDS])
@@ -72,10 +88,7 @@ ems_chord ems_harmony_at(uint64_t seed, int minor, size_t bar,
                                                 bar / PHRASE % FORM == BRIDGE,
                                                 bar % PHRASE);
     const function *f = &FUNCTION[minor][chord];
-    const unsigned pitches = 1u << f->root | 1u << (f->root + f->third) % 12 |
-                             1u << (f->root + f->fifth) % 12;
-    const unsigned scale = !minor              ? MAJOR
-                           : pitches & LEADING ? HARMONIC
-                                               : NATURAL;
-    return (ems_chord){f->root, pitches, scale};
+    const unsigned pitches = f->above << f->root;
+    return (ems_chord){f->root, (pitches | pitches >> OCTAVE) & ANY_PITCH,
+                       f->scale};
 }

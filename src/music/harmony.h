@@ -2,10 +2,11 @@
  *
  * A small model left to itself stays on one chord. So bars get chords of a
  * song's form: phrases of four bars, A A B A, each a walk through the
- * functions of tonal harmony (major: I ii iii IV V vi; minor: i III iv V VI
- * VII). A begins on the tonic, B does not, a phrase ends where the next may
- * follow, the ending is prepared by the dominant. They enter the music as a
- * prior only (mood.h). */
+ * functions of tonal harmony (major: I ii iii IV V vi, at times the dominants
+ * of V and vi or a minor iv; minor: i III iv V VI VII, at times a lowered II,
+ * a major IV or a diminished vii). A begins on the tonic, B does not, a phrase
+ * ends where the next may follow, the ending is prepared by the dominant. They
+ * enter the music as a prior only (mood.h). */
 #ifndef EMS_HARMONY_H
 #define EMS_HARMONY_H
 #include <stddef.h>

@@ -12,7 +12,8 @@ static int same(ems_chord a, ems_chord b)
     return a.root == b.root && a.pitches == b.pitches;
 }
 
-/* Triads of the key; a phrase begins on the tonic, no chord stays. */
+/* Triads and sevenths of a scale that has the mode's third; a phrase begins on
+ * the tonic, no chord stays. */
 static void chords_move_within_the_key(void **state)
 {
     (void)state;
@@ -20,7 +21,8 @@ static void chords_move_within_the_key(void **state)
         for (int minor = 0; minor < 2; minor++)
             for (size_t bar = 0; bar < 32; bar++) {
                 const ems_chord c = at(seed, minor, bar);
-                assert_int_equal(__builtin_popcount(c.pitches), 3);
+                const int pitches = __builtin_popcount(c.pitches);
+                assert_true(pitches == 3 || pitches == 4);
                 assert_true(c.pitches >> c.root & 1);
                 assert_int_equal(c.pitches & ~c.scale, 0);
                 assert_true(c.scale >> (minor ? 3 : 4) & 1);
@@ -29,6 +31,29 @@ static void chords_move_within_the_key(void **state)
                 else
                     assert_int_equal(c.root == 0, bar / 4 % 4 != 2);
             }
+}
+
+/* Chords from outside come now and then; the dominant's dominant goes to it. */
+static void colours_are_rare(void **state)
+{
+    (void)state;
+    for (int minor = 0; minor < 2; minor++) {
+        int colours = 0, count = 0;
+        for (uint64_t seed = 0; seed < 500; seed++)
+            for (size_t bar = 0; bar < 12; bar++) {
+                const ems_chord c = at(seed, minor, bar);
+                const int outside = minor ? !(c.scale >> 8 & 1) ||
+                                                c.scale >> 1 & 1
+                                          : c.scale != 0xab5;
+                colours += outside;
+                count++;
+                if (!minor && c.scale >> 6 & 1 && bar % 4 < 3) {
+                    const int next = at(seed, minor, bar + 1).root;
+                    assert_true(next == 7 || next == 2);
+                }
+            }
+        assert_true(colours > count / 50 && colours < count / 6);
+    }
 }
 
 /* A A B A, and again. */
@@ -73,6 +98,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chords_move_within_the_key),
+        cmocka_unit_test(colours_are_rare),
         cmocka_unit_test(phrases_return),
         cmocka_unit_test(seeds_differ),
         cmocka_unit_test(the_ending_is_a_cadence),
