@@ -68,6 +68,8 @@ static const cli_example examples[] = {
     {"emsync mux film.mp4 mix.wav -o scored.mp4 --speech analysis.json"
      " --accessible",
      "The words first: the music at least 20 LU below them."},
+    {"emsync mux old.avi mix.wav -o scored.mp4 --enhance-original",
+     "Restore the treble of the film's dull sound first."},
     {NULL, NULL},
 };
 

@@ -45,6 +45,7 @@ static const cli_operand operands[] = {
 
 static const char *const kind_words[] = {"resnet", "unet", NULL};
 static const char *const filter_words[] = {"one", "bank", "random", NULL};
+static const char *const optimizer_words[] = {"muon", "adam", NULL};
 
 static const cli_option options[] = {
     CLI_TITLE("Files"),
@@ -70,6 +71,8 @@ static const cli_option options[] = {
     CLI_COUNT(options.steps, 1, 1e9, "steps", "steps in all"),
     CLI_COUNT(options.batch, 1, 1024, "batch", "chunks per step"),
     CLI_COUNT(options.chunk, 32, 1 << 20, "chunk", "samples of a chunk"),
+    CLI_WORDS(options.optimizer, optimizer_words, "optimizer", "NAME",
+              "muon takes rates about ten times those of adam"),
     CLI_NUMBER(options.lr, 0, 1, "lr", "X", "learning rate at its highest"),
     {CLI_ROW(CLI_SEED, options.seed, "seed", "N",
              "of the first weights and of what is heard when")},

@@ -123,7 +123,9 @@ extern const char *const cli_stem_names[];      /* files of --stems */
     CLI_NUMBER(f.duck_db, 0, 60, "duck", "DB",                             \
                "how much softer the music is in a mix while people speak"),   \
     CLI_SWITCH(f.accessible, 1, "accessible",                              \
-               "as soft as it takes for speech to lie 20 LU above the music")
+               "as soft as it takes for speech to lie 20 LU above the music"),  \
+    CLI_SWITCH(f.enhance_original, 1, "enhance-original",                     \
+               "give dull original sound its treble back before mixing")
 
 #define SHAPE_OPTIONS(f)                                                   \
     CLI_TITLE("Model"),                                                       \

@@ -382,6 +382,9 @@ typedef struct ems_mux_options {
     double duck_db;       /* by which a mix lowers the music there; 11 */
     int accessible;       /* nonzero: by as much as it takes for speech to lie
                              20 LU above the music */
+    int enhance_original; /* nonzero: a mix restores the treble of original
+                             sound that is dull (as ems_enhance) */
+    const char *enhancer; /* weights for that; NULL: those that ship */
 } ems_mux_options;
 
 typedef struct ems_speech_ratio {
@@ -500,9 +503,16 @@ typedef enum ems_enhancer_filters {
                            one chunk of eight unfiltered */
 } ems_enhancer_filters;
 
+typedef enum ems_enhancer_optimizer {
+    EMS_OPTIMIZER_MUON, /* kernels by orthogonal steps, the rest by Adam with
+                           a tenth of the rate */
+    EMS_OPTIMIZER_ADAM,
+} ems_enhancer_optimizer;
+
 typedef struct ems_enhancer_options {
     ems_enhancer_shape shape;
     ems_enhancer_filters filters;
+    ems_enhancer_optimizer optimizer;
     const char *music;    /* folder of full-band music (all FFmpeg reads) */
     const char *out;      /* weights (safetensors); beside it .ckpt and .log */
     int resume;           /* nonzero: go on from out.ckpt */

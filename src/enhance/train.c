@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/run.h"
+#include "enhance/muon.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -11,13 +12,14 @@
 
 enum { LOG_STEPS = 20, WARMUP = 100 };
 #define LR_END 0.01
+#define REST 0.1 /* of the rate, for what Muon does not move */
 
 ems_enhancer_options ems_enhancer_defaults(void)
 {
     return (ems_enhancer_options){
         .shape = {.kind = EMS_ENHANCER_RESNET, .width = 32, .blocks = 4},
         .filters = EMS_FILTERS_RANDOM, .batch = 8, .chunk = 8192,
-        .steps = 2000, .lr = 2e-3, .seed = 1, .checkpoint_minutes = 2,
+        .steps = 2000, .lr = 2e-2, .seed = 1, .checkpoint_minutes = 2,
         .validate_steps = 250, .tune_seconds = 120};
 }
 
@@ -34,7 +36,8 @@ static int options_check(const ems_enhancer_options *o, ems_error *err)
     if (!in(o->batch, 1, 1024) || !in(o->chunk, 1, 1 << 20) ||
         !in(o->steps, 1, 1e9) || !in(o->lr, 1e-9, 1) ||
         !in(o->checkpoint_minutes, 0, 1e7) || !in(o->validate_steps, 0, 1e9) ||
-        !in(o->tune_seconds, 1, 1e5) || !in(o->filters, 0, 2))
+        !in(o->tune_seconds, 1, 1e5) || !in(o->filters, 0, 2) ||
+        !in(o->optimizer, 0, 1))
         return ems_fail(err, EMS_EINVAL, "an option of training is out of"
                         " range: batch 1..1024, chunk up to 1048576, at least"
                         " one step, lr 0..1, a tune at least 1 s");
@@ -51,25 +54,42 @@ static int options_check(const ems_enhancer_options *o, ems_error *err)
 
 /* ---- Setting up ---------------------------------------------------------- */
 
-static void add_spans(ems_enhance_train *t, size_t count)
+static void add_spans(ems_enhance_train *t, size_t from, size_t to)
 {
-    for (size_t at = 0; at < count; at += EMS_SPAN) {
-        const size_t left = count - at;
+    for (size_t at = from; at < to; at += EMS_SPAN) {
+        const size_t left = to - at;
         t->span[t->optim.spans++] =
             (ems_span){at, left < EMS_SPAN ? left : EMS_SPAN, 0};
     }
 }
 
+/* Adam's: all, or what lies between the kernels. */
+static void divide(ems_enhance_train *t)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < t->net->layers; i++) {
+        const ems_cnet_layer *l = &t->net->layer[i];
+        if (l->kind != EMS_CNET_CONV || t->o.optimizer == EMS_OPTIMIZER_ADAM)
+            continue;
+        add_spans(t, at, l->weight);
+        at = l->bias;
+    }
+    add_spans(t, at, t->net->parameters);
+}
+
 static int take_memory(ems_enhance_train *t, ems_error *err)
 {
-    const size_t n = t->net->parameters, spans = n / EMS_SPAN + 1;
+    const size_t n = t->net->parameters, spans = n / EMS_SPAN + EMS_CNET_LAYERS;
     t->block = ems_alloc_aligned(4 * n, sizeof *t->block);
     t->stats = ems_alloc(t->net->statistics + 1, sizeof *t->stats);
     t->whole = ems_alloc(2 * (size_t)t->o.batch * (size_t)t->o.chunk,
                          sizeof *t->whole);
+    t->scratch = ems_alloc_aligned(ems_muon_floats(t->net),
+                                   sizeof *t->scratch);
     t->span = ems_alloc(spans, sizeof *t->span);
     t->optim.sums = ems_alloc(spans, sizeof *t->optim.sums);
-    if (!t->block || !t->stats || !t->whole || !t->span || !t->optim.sums)
+    if (!t->block || !t->stats || !t->whole || !t->span ||
+        !t->optim.sums || !t->scratch)
         return ems_out_of_memory(err);
     t->optim.ops = ems_ops_get(ems_cpu_best());
     t->optim.pool = t->pool;
@@ -78,7 +98,7 @@ static int take_memory(ems_enhance_train *t, ems_error *err)
     t->optim.g = t->block + n;
     t->optim.m = t->block + 2 * n;
     t->optim.v = t->block + 3 * n;
-    add_spans(t, n);
+    divide(t);
     return EMS_OK;
 }
 
@@ -112,11 +132,12 @@ static int open_log(ems_enhance_train *t, ems_error *err)
         return EMS_EIO;
     const ems_enhancer_shape *s = &t->o.shape;
     fprintf(t->log, "# %s width %d blocks %d batch-norm %d dropout %g filters"
-            " %d, %zu parameters; batch %d x %d, lr %g, seed %" PRIu64
+            " %d, %zu parameters; %s, batch %d x %d, lr %g, seed %" PRIu64
             "; %zu tunes, %.1f minutes; from step %" PRIu64 "\n",
             s->kind == EMS_ENHANCER_UNET ? "unet" : "resnet", s->width,
             s->blocks, s->batch_norm, s->dropout, (int)t->o.filters,
-            t->net->parameters, t->o.batch, t->o.chunk, t->o.lr, t->o.seed,
+            t->net->parameters, t->o.optimizer == EMS_OPTIMIZER_MUON ? "muon"
+            : "adam", t->o.batch, t->o.chunk, t->o.lr, t->o.seed,
             t->tunes.count, t->tunes.seconds / 60, t->state.step);
     return EMS_OK;
 }
@@ -126,6 +147,7 @@ static int read_state(ems_enhance_train *t, ems_error *err)
 {
     t->state = (ems_enhance_state){.shape = t->o.shape,
                                    .filters = t->o.filters,
+                                   .optimizer = t->o.optimizer,
                                    .seed = t->o.seed};
     t->checkpoint = ems_path_suffix(t->o.out, ".ckpt");
     t->log_path = ems_path_suffix(t->o.out, ".log");
@@ -138,6 +160,7 @@ static int read_state(ems_enhance_train *t, ems_error *err)
     t->state.shape.dropout = t->o.shape.dropout;
     t->o.shape = t->state.shape;
     t->o.filters = t->state.filters;
+    t->o.optimizer = t->state.optimizer;
     t->o.seed = t->state.seed;
     return code < 0 ? code : options_check(&t->o, err);
 }
@@ -174,6 +197,7 @@ static void close_training(ems_enhance_train *t)
     ems_free(t->start);
     ems_free(t->block);
     ems_free(t->stats);
+    ems_free(t->scratch);
     ems_free(t->whole);
     ems_free(t->span);
     ems_free(t->optim.sums);
@@ -218,10 +242,13 @@ static int step(ems_enhance_train *t, ems_error *err)
     const double progress = (double)t->state.step / t->o.steps;
     const double lr = ems_learning_rate(t->o.lr, LR_END, WARMUP,
                                         t->state.step, progress);
-    if (!isfinite(loss) || !isfinite(ems_optim_norm(&t->optim)))
+    const int muon = t->o.optimizer == EMS_OPTIMIZER_MUON;
+    if (!isfinite(loss) || !isfinite(ems_optim_norm(&t->optim)) ||
+        (muon && ems_muon_step(t->net, t->optim.p, t->optim.g, t->optim.m,
+                               lr, t->scratch) < 0))
         return ems_fail(err, EMS_EINTERNAL, "training diverged at step %"
                         PRIu64 "; try a lower learning rate", t->state.step);
-    ems_optim_step(&t->optim, ++t->state.step, lr, 0, 1);
+    ems_optim_step(&t->optim, ++t->state.step, muon ? REST * lr : lr, 0, 1);
     t->loss += loss;
     return EMS_OK;
 }

@@ -17,6 +17,7 @@
 typedef struct ems_enhance_state {
     ems_enhancer_shape shape;
     ems_enhancer_filters filters;
+    ems_enhancer_optimizer optimizer;
     uint64_t step, seed;
     double seconds; /* of training so far */
 } ems_enhance_state;
@@ -32,6 +33,7 @@ typedef struct ems_enhance_train {
     ems_cnet *net;
     float *block;     /* parameters, gradient, two moments */
     float *stats;     /* of batch norms */
+    float *scratch;   /* of a kernel's step */
     float *whole;     /* [batch][chunk, 2]: what is wanted */
     ems_optim optim;
     ems_span *span;

@@ -1,12 +1,12 @@
 #include "enhance/train.h"
 #include "nn/checkpoint.h"
 
-enum { FIELDS = 8, BLOCKS = 4 };
+enum { FIELDS = 9, BLOCKS = 4 };
 
 /* Every field as an unsigned integer (reals by their bits), in this order. */
 static const char *const KEYS[FIELDS] = {
     "kind", "width", "blocks", "batch_norm", "filters", "step", "seed",
-    "seconds_bits",
+    "seconds_bits", "optimizer",
 };
 
 static void fields_of(const ems_enhance_state *s, uint64_t v[FIELDS])
@@ -19,6 +19,7 @@ static void fields_of(const ems_enhance_state *s, uint64_t v[FIELDS])
     v[5] = s->step;
     v[6] = s->seed;
     v[7] = ems_ckpt_bits(s->seconds);
+    v[8] = (uint64_t)s->optimizer;
 }
 
 static int small(uint64_t v)
@@ -36,6 +37,7 @@ static void state_of(const uint64_t v[FIELDS], ems_enhance_state *s)
     s->step = v[5];
     s->seed = v[6];
     s->seconds = ems_ckpt_real(v[7]);
+    s->optimizer = (ems_enhancer_optimizer)small(v[8]);
 }
 
 static void blocks_of(const ems_enhance_train *t, ems_ckpt_block b[BLOCKS])

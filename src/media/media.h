@@ -91,5 +91,5 @@ typedef int (*ems_media_ear)(void *user, const float *x, size_t frames,
 int ems_media_listen(const char *path, ems_media_ear ear, void *user,
                      const ems_run *run, ems_error *err);
 
-/* ems_mux of emsync.h lives here: mux.c. */
+/* What ems_mux of emsync.h does lies here, in mux.c. */
 #endif

@@ -22,6 +22,7 @@ static const AVRational sound_base = {1, EMS_ENCODE_RATE};
 typedef struct muxing {
     const char *video, *wav;
     ems_mux_options options;
+    const ems_sound_filter *filter;
     const ems_run *run;
     ems_error *err;
     ems_source in;
@@ -128,7 +129,7 @@ static int channels_of_sound(const muxing *m)
     return n <= 2 ? 2 : n <= 6 ? 6 : 8;
 }
 
-static int open_track(muxing *m, double ceiling)
+static int open_track(muxing *m, double ceiling, ems_filter_use use)
 {
     ems_track_options o = {
         .music = m->wav,
@@ -140,6 +141,8 @@ static int open_track(muxing *m, double ceiling)
                           ? (float)pow(10, m->options.music_db / 20) : 1,
         .duck = &m->duck,
         .ceiling = ceiling,
+        .filter = m->filter,
+        .use = use,
         .layout = &m->encoder.codec->ch_layout,
         .run = m->run,
     };
@@ -171,7 +174,8 @@ static int open_sound(muxing *m)
     int code = ems_duck_open(&m->duck, m->options.speech,
                              m->options.speech_count, 0, m->err);
     if (code == EMS_OK)
-        code = open_track(m, 0);
+        code = open_track(m, 0, m->filter ? EMS_FILTER_HEARS
+                                          : EMS_FILTER_OFF);
     if (code < 0 || m->mixed < 0)
         return code;
     code = ems_track_survey(&m->track, m->err);
@@ -180,7 +184,14 @@ static int open_sound(muxing *m)
     const double ceiling = fmax(pow(10, ceiling_db / 20), own);
     const int limited = (double)m->track.peak > 0.5 * ceiling;
     ems_track_close(&m->track);
-    return code == EMS_OK ? open_track(m, limited ? ceiling : 0) : code;
+    if (code < 0)
+        return code;
+    const int changes = m->filter ? m->filter->begin(m->filter->user, m->err)
+                                  : 0;
+    if (changes < 0)
+        return changes;
+    return open_track(m, limited || changes ? ceiling : 0,
+                      changes ? EMS_FILTER_WORKS : EMS_FILTER_OFF);
 }
 
 /* What was done, once it is done. */
@@ -419,12 +430,16 @@ static int check_options(const ems_mux_options *o, ems_error *err)
     if (!(o->duck_db >= 0 && o->duck_db <= 60))
         return ems_fail(err, EMS_EINVAL, "mux: music can be lowered by 0 to "
                         "60 dB under speech, not by %g", o->duck_db);
+    if (o->enhance_original && o->audio != EMS_AUDIO_MIX)
+        return ems_fail(err, EMS_EINVAL, "mux: the original sound is restored "
+                        "on its way into a mix: choose to mix");
     return EMS_OK;
 }
 
-int ems_mux(const char *video, const char *wav, const char *out,
-            const ems_mux_options *options, ems_speech_ratio *speech,
-            const ems_run *run, ems_error *err)
+int ems_mux_filtered(const char *video, const char *wav, const char *out,
+                     const ems_mux_options *options,
+                     const ems_sound_filter *filter, ems_speech_ratio *speech,
+                     const ems_run *run, ems_error *err)
 {
     ems_error own;
     err = err ? err : &own;
@@ -436,6 +451,7 @@ int ems_mux(const char *video, const char *wav, const char *out,
     m->video = video;
     m->wav = wav;
     m->options = options ? *options : ems_mux_defaults();
+    m->filter = filter;
     m->run = run;
     m->err = err;
     m->packet = av_packet_alloc();

@@ -47,7 +47,8 @@ int ems_track_open(ems_track *t, const ems_track_options *o, ems_error *err)
     *t = (ems_track){.lead = o->lead, .music_end = INT64_MAX,
                      .end = INT64_MAX, .gain = o->music_gain,
                      .channels = o->layout->nb_channels,
-                     .mixing = o->original != NULL};
+                     .mixing = o->original != NULL,
+                     .filter = o->filter, .use = o->use};
     t->duck = t->mixing && o->duck && o->duck->count ? o->duck : NULL;
     const int code = open_parts(t, o, err);
     if (code < 0)
@@ -129,6 +130,24 @@ static float loudest(const ems_track *t, const float *x, int64_t frames,
     return peak;
 }
 
+static int64_t read_pcm(void *source, float *out, int64_t frames,
+                        ems_error *err)
+{
+    return ems_pcm_read(source, out, frames, err);
+}
+
+static int64_t read_original(ems_track *t, float *out, int64_t frames,
+                             ems_error *err)
+{
+    const ems_sound_filter *f = t->filter;
+    if (t->use == EMS_FILTER_WORKS)
+        return f->next(f->user, out, frames, read_pcm, &t->original, err);
+    const int64_t n = ems_pcm_read(&t->original, out, frames, err);
+    if (n > 0 && t->use == EMS_FILTER_HEARS)
+        f->hear(f->user, out, (size_t)n, (size_t)t->channels);
+    return n;
+}
+
 /* The next frames as they add up, from t->read on. */
 static int64_t read_sum(ems_track *t, float *out, int64_t frames,
                         ems_error *err)
@@ -136,7 +155,7 @@ static int64_t read_sum(ems_track *t, float *out, int64_t frames,
     const size_t channels = (size_t)t->channels;
     int64_t heard = 0;
     if (t->mixing) {
-        heard = ems_pcm_read(&t->original, out, frames, err);
+        heard = read_original(t, out, frames, err);
         if (heard < 0)
             return heard;
         t->own_peak = loudest(t, out, heard, t->own_peak);

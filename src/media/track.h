@@ -7,6 +7,23 @@
 #include "media/duck.h"
 #include "media/pcm.h"
 
+typedef int64_t ems_sound_read(void *source, float *out, int64_t frames,
+                               ems_error *err);
+/* Something that changes the original sound on its way into a mix. The first
+ * reading only tells it what there is; `begin` is asked then whether it will
+ * change anything (1, 0 or a negative code), and `next` gives the frames of
+ * the second reading, pulled through `read`: as many and as ems_pcm_read. */
+typedef struct ems_sound_filter {
+    void (*hear)(void *user, const float *x, size_t frames, size_t channels);
+    int (*begin)(void *user, ems_error *err);
+    int64_t (*next)(void *user, float *out, int64_t frames,
+                    ems_sound_read *read, void *source, ems_error *err);
+    void *user;
+} ems_sound_filter;
+
+typedef enum ems_filter_use { EMS_FILTER_OFF, EMS_FILTER_HEARS,
+                              EMS_FILTER_WORKS } ems_filter_use;
+
 typedef struct ems_track_options {
     const char *music;
     const char *original;    /* NULL: music alone */
@@ -17,6 +34,8 @@ typedef struct ems_track_options {
     float music_gain;        /* linear */
     const ems_duck *duck;    /* borrowed; NULL: no speech is known */
     double ceiling;          /* of a mix, linear; 0: no limiter */
+    const ems_sound_filter *filter; /* borrowed; of the original sound */
+    ems_filter_use use;      /* of the filter */
     const AVChannelLayout *layout;
     const ems_run *run;
 } ems_track_options;
@@ -30,6 +49,8 @@ typedef struct ems_track {
     int64_t end;             /* of what is heard, once known */
     int64_t lead, music_end; /* where the music begins and stops */
     float gain;              /* of the music */
+    const ems_sound_filter *filter;
+    ems_filter_use use;
     const ems_duck *duck;
     ems_speech_meter meter;  /* of what is heard during speech */
     float *buffer;           /* [EMS_TRACK_BLOCK, channels] */
@@ -41,6 +62,12 @@ typedef struct ems_track {
 } ems_track;
 
 enum { EMS_TRACK_BLOCK = 4608 }; /* the largest block of any encoder here */
+
+/* Mux with a filter (NULL: none) of the original sound; as ems_mux. */
+int ems_mux_filtered(const char *video, const char *wav, const char *out,
+                     const ems_mux_options *options,
+                     const ems_sound_filter *filter, ems_speech_ratio *speech,
+                     const ems_run *run, ems_error *err);
 
 int ems_track_open(ems_track *t, const ems_track_options *options,
                    ems_error *err);

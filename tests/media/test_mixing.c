@@ -176,6 +176,84 @@ static void no_numbers_are_silence(void **state)
     free(s.samples);
 }
 
+/* ---- Restoring the original sound --------------------------------------- */
+
+#define SILENT "-f lavfi -i anullsrc=r=48000:cl=stereo:d=1 -c:a pcm_s16le"
+#define PINK "-f lavfi -i testsrc2=s=64x48:r=25:d=3 -f lavfi -i " \
+    "anoisesrc=c=pink:r=48000:a=0.5:d=3:seed=7"
+#define DULL PINK ",aresample=16000,aresample=48000"
+
+static sound mux_original(const char *video, const char *name, int enhance)
+{
+    const char *wav = clip("silent.wav", SILENT), *out = out_path(name);
+    ems_mux_options o = ems_mux_defaults();
+    ems_error err;
+    o.enhance_original = enhance;
+    if (ems_mux(video, wav, out, &o, NULL, NULL, &err) < 0)
+        fail_msg("%s: %s", video, err.text);
+    return hear(out);
+}
+
+/* Power of the difference between two sounds over that of the first. */
+static double difference(const sound *a, const sound *b)
+{
+    double sum = 0, power = 0;
+    for (size_t i = 0; i < 2 * a->count; i++) {
+        const double x = a->samples[i], e = x - b->samples[i];
+        power += x * x;
+        sum += e * e;
+    }
+    return sum / power;
+}
+
+static void dull_original_sound_is_restored(void **state)
+{
+    (void)state;
+    static const char *const format[] = {"mono", "stereo", "5.1"};
+    for (size_t i = 0; i < sizeof format / sizeof *format; i++) {
+        char words[400];
+        snprintf(words, sizeof words, DULL ",aformat=channel_layouts=%s" X264
+                 " -c:a pcm_s16le", format[i]);
+        char name[16];
+        snprintf(name, sizeof name, "%s.mkv", format[i]);
+        const char *video = clip(name, words);
+        sound plain = mux_original(video, "plain.mkv", 0);
+        sound more = mux_original(video, "more.mkv", 1);
+        assert_int_equal(plain.count, more.count);
+        /* something little is added; the rest stays in its place, as far as
+           Opus can tell */
+        const double d = difference(&plain, &more);
+        if (!(d > 0 && d < 2e-2))
+            fail_msg("%s: %g", format[i], d);
+        free(plain.samples);
+        free(more.samples);
+    }
+}
+
+static void whole_original_sound_is_left_alone(void **state)
+{
+    (void)state;
+    const char *video = clip("whole.mkv", PINK X264 " -c:a pcm_s16le");
+    sound plain = mux_original(video, "plain.mkv", 0);
+    sound more = mux_original(video, "more.mkv", 1);
+    assert_int_equal(plain.size, more.size);
+    assert_memory_equal(plain.samples, more.samples, plain.size);
+    free(plain.samples);
+    free(more.samples);
+    ems_mux_options o = ems_mux_defaults();
+    ems_error err;
+    o.enhance_original = 1;
+    o.audio = EMS_AUDIO_REPLACE;
+    assert_int_equal(ems_mux(video, clip("silent.wav", SILENT),
+                             out_path("no.mkv"), &o, NULL, NULL, &err),
+                     EMS_EINVAL);
+    o.audio = EMS_AUDIO_MIX;
+    o.enhancer = video;
+    assert_int_equal(ems_mux(video, clip("silent.wav", SILENT),
+                             out_path("no.mkv"), &o, NULL, NULL, &err),
+                     EMS_EFORMAT);
+}
+
 int main(void)
 {
     if (!have_ffmpeg(CLIPS))
@@ -185,6 +263,8 @@ int main(void)
         cmocka_unit_test(music_steps_back_for_speech),
         cmocka_unit_test(odd_sounds_are_mixed),
         cmocka_unit_test(no_numbers_are_silence),
+        cmocka_unit_test(dull_original_sound_is_restored),
+        cmocka_unit_test(whole_original_sound_is_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
