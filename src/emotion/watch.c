@@ -104,10 +104,10 @@ static int watch_film(ems_parts *p, const char *film, const char *experts,
 
 /* ---- Pictures ----------------------------------------------------------- */
 
-/* Views of a picture are two seconds apart, as far as any expert waits
+/* Views of a picture are four seconds apart, as far as any expert waits
  * between two looks; pictures lie behind each other as in one film. */
 enum { VIEWS = 2 };
-static const double VIEW_GAP = 2;
+static const double VIEW_GAP = 4;
 
 typedef struct looking {
     ems_senses *senses;

@@ -1,7 +1,8 @@
 /* Networks of TensorFlow Lite as experts of one's own: converted, described
  * by the manifests of experts/examples, and compared with what TensorFlow Lite
  * computes (reference/lite.js). Needs the networks of shared data and, to run
- * them, ONNX Runtime. */
+ * them, ONNX Runtime; EMS_SSD=FILE also compares the detector that "things"
+ * is cut from (tools/experts says where it lies in its package). */
 #include "ems_test.h"
 #include "installed.h"
 
@@ -197,6 +198,41 @@ static void answers_agree(void **state)
     json_decref(all);
 }
 
+/* Largest difference as a share of the largest value: all of it is float. */
+static double difference(const float *is, const json_t *wanted)
+{
+    const json_t *values = json_object_get(wanted, "values");
+    const size_t step =
+        (size_t)json_integer_value(json_object_get(wanted, "step"));
+    double worst = 0;
+    for (size_t i = 0; i < json_array_size(values); i++)
+        worst = fmax(worst, fabs(json_number_value(json_array_get(values, i)) -
+                                 (double)is[i * step]));
+    return worst / json_number_value(json_object_get(wanted, "largest"));
+}
+
+static void detector_agrees(void **state)
+{
+    ems_error err;
+    size_t n;
+    const char *const nodes[] = {"raw_outputs/box_encodings",
+                                 "raw_outputs/class_predictions"};
+    const char *ssd = getenv("EMS_SSD");
+    if (!ssd)
+        return;
+    json_t *all = ems_json_load(EMS_LITE_REFERENCE, &err);
+    assert_non_null(all);
+    for (int i = 0; i < 2; i++) {
+        float *y = ask(*state, ssd, nodes[i], 0, &n);
+        const double off = difference(
+            y, json_object_get(json_object_get(all, "ssd"), i ? "1" : "0"));
+        printf("%s: %.1e\n", nodes[i], off);
+        assert_true(off < 1e-4);
+        ems_free(y);
+    }
+    json_decref(all);
+}
+
 /* ---- As experts ---------------------------------------------------------- */
 
 static ems_expert *open_expert(const char *folder, ems_ort *ort)
@@ -279,6 +315,7 @@ int main(void)
     }
     const struct CMUnitTest runs[] = {
         cmocka_unit_test_prestate(answers_agree, ort),
+        cmocka_unit_test_prestate(detector_agrees, ort),
         cmocka_unit_test_prestate(yamnet_hears, ort),
         cmocka_unit_test_prestate(mobilenet_sees, ort),
     };

@@ -20,7 +20,7 @@ const NETWORKS = {
   body: { file: path.join(human, 'movenet-lightning.json'), side: 192, from: 0, to: 255,
     type: 'int32', nodes: ['Identity'] },
   scene: { file: path.join(scene, 'model.json'), side: 224, from: 0, to: 1,
-    nodes: [`${call}/sequential/keras_layer/${call}/${call}/${call}/predict/feature_vector/SpatialSqueeze`] },
+    nodes: [`${call}/sequential/keras_layer/${call}/${call}/${call}/predict/MobilenetV2/expanded_conv_15/expand/Relu6`] },
   objects: { file: path.join(human, 'centernet.json'), side: 512, from: 0, to: 255,
     nodes: ['tower_0/extern1/hard_swish/mul_1', 'tower_0/keypoints'] },
 };
