@@ -390,6 +390,10 @@ static void smooth(float *out, const float *p, size_t n, size_t reach)
     }
 }
 
+/* Stricter than ems_speech_rule, which suits a voice activity network: what
+ * this network takes for speech in music and effects is short and unsure. */
+static const ems_span_rule SPEECH_RULE = {0.7, 0.4, 0.5, 0.35, 0.05};
+
 int ems_hear_spans(const ems_hear *h, double duration, ems_stretch **speech,
                    size_t *speeches, ems_stretch **music, size_t *musics,
                    ems_error *err)
@@ -405,7 +409,7 @@ int ems_hear_spans(const ems_hear *h, double duration, ems_stretch **speech,
         p[i] = (float)h->verdicts[i].speech / 255.0f;
     smooth(even, p, h->count, SPEECH_REACH);
     int code = ems_spans_find(even, h->count, 0, step, duration,
-                              &ems_speech_rule, speech, speeches, err);
+                              &SPEECH_RULE, speech, speeches, err);
     for (size_t i = 0; i < h->count; i++)
         p[i] = (float)h->verdicts[i].music / 255.0f;
     smooth(even, p, h->count, MUSIC_REACH);

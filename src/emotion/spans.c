@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-const ems_span_rule ems_speech_rule = {0.55, 0.35, 0.25, 0.35, 0.05};
+const ems_span_rule ems_speech_rule = {0.75, 0.35, 0.25, 0.35, 0.05};
 const ems_span_rule ems_music_rule = {0.55, 0.40, 2.0, 1.5, 0};
 
 typedef struct spans {

@@ -11,7 +11,9 @@ enum {
     GAP = 2,          /* cells between words of a line */
     LEAST_WIDE = 4,   /* cells; what is narrower is no line */
     LEAST_CELLS = 5,
+    LEAST_IN_LEAVES = 8, /* cells of a line that touches other things */
     FILLED = 4,       /* a quarter of a line's box at least */
+    MOST_PIXELS = 70000, /* of all lines: more takes seconds to read */
     ASIDE = 3,        /* cells to the left and to the right */
     MOST_LINES = 8,   /* more: leaves, or credits that nobody feels */
 };
@@ -192,6 +194,50 @@ static void add_line(block *all, const block *b)
         all->cells[y] |= b->cells[y];
 }
 
+/* Two rows of a block, from column `from` to the next wide gap; returns where
+ * that ends. */
+static int strip_of(block *strip, const block *b, int y, int from,
+                    int columns)
+{
+    const uint64_t rows[2] = {b->cells[y], y < b->y1 ? b->cells[y + 1] : 0};
+    int x = from, last = from;
+    *strip = (block){.x0 = from, .x1 = from, .y0 = y,
+                     .y1 = y < b->y1 ? y + 1 : y};
+    for (; x < columns && x - last <= GAP + 1; x++) {
+        if (!is_set(rows[0] | rows[1], x))
+            continue;
+        last = strip->x1 = x;
+        strip->count += is_set(rows[0], x) + is_set(rows[1], x);
+    }
+    const uint64_t mask = (~(uint64_t)0 >> (63 - (last - from))) << from;
+    strip->cells[y] = rows[0] & mask;
+    if (strip->y1 > y)
+        strip->cells[y + 1] = rows[1] & mask;
+    return x;
+}
+
+/* A line before leaves hangs together with them: look for it row by row. */
+static int search(const ems_still *s, const grid *g, const block *b,
+                  block *all)
+{
+    int lines = 0;
+    for (int y = b->y0; y <= b->y1; y++) {
+        const uint64_t both = b->cells[y] | (y < b->y1 ? b->cells[y + 1] : 0);
+        for (int x = b->x0; x <= b->x1;) {
+            block strip;
+            if (!is_set(both, x)) {
+                x++;
+                continue;
+            }
+            x = strip_of(&strip, b, y, x, b->x1 + 1);
+            if (strip.x1 - strip.x0 + 1 >= LEAST_IN_LEAVES &&
+                is_line(s, g, &strip) && ++lines)
+                add_line(all, &strip);
+        }
+    }
+    return lines > 0;
+}
+
 static void make_grid(grid *g, const ems_still *s)
 {
     *g = (grid){.side = cell_side(s)};
@@ -218,12 +264,14 @@ int ems_text_find(const ems_still *still, ems_text_place *place)
             gather(&g, &b, x, y);
             if (is_line(still, &g, &b) && ++lines)
                 add_line(&all, &b);
+            else
+                lines += search(still, &g, &b, &all);
         }
     if (lines == 0 || lines > MOST_LINES)
         return 0;
     memcpy(place->cells, all.cells, sizeof all.cells);
     box(still, &g, &all, place);
-    return 1;
+    return place->width * place->height <= MOST_PIXELS;
 }
 
 int ems_text_same(const ems_text_place *a, const ems_text_place *b)
