@@ -4,6 +4,7 @@
 #include "base/run.h"
 #include "emotion/cuts.h"
 #include "emotion/experts.h"
+#include "emotion/known.h"
 
 #include <math.h>
 #include <string.h>
@@ -375,8 +376,6 @@ static int decode(job *j, const char *video, ems_media_info *info,
                   const ems_analyze_options *options, const ems_run *run,
                   ems_error *err)
 {
-    if (open_senses(j, video, options, run, err) < 0)
-        return err->code;
     const double every = still_seconds(j);
     const ems_media_sink sink = {
         .user = j, .video = on_video, .audio = on_audio,
@@ -393,6 +392,50 @@ static int decode(job *j, const char *video, ems_media_info *info,
     return code < 0 ? code : ems_senses_end(j->senses, err);
 }
 
+/* Look at the film itself. */
+static ems_analysis *look(job *j, const char *video,
+                          const ems_analyze_options *options,
+                          const ems_run *run, ems_error *err)
+{
+    ems_media_info info = {0};
+    ems_analysis *a = NULL;
+    int code = decode(j, video, &info, options, run, err);
+    if (code == EMS_OK) {
+        a = ems_alloc(1, sizeof *a);
+        code = a ? assemble(a, j, video, &info, options, run, err)
+                 : ems_out_of_memory(err);
+    }
+    if (code == EMS_OK)
+        return a;
+    ems_analysis_free(a);
+    return NULL;
+}
+
+static void key_of(char key[65], const job *j, const ems_analyze_options *o)
+{
+    ems_known_key(key, o, j->senses,
+                  j->titles ? ems_titles_why(j->titles) : NULL);
+}
+
+/* As an earlier run found it, else by looking. An expert that failed while it
+ * ran may do better the next time: such an analysis is not kept. */
+static ems_analysis *recall_or_look(job *j, const char *video,
+                                    const ems_analyze_options *options,
+                                    const ems_run *run, ems_error *err)
+{
+    const char *film = ems_senses_film(j->senses);
+    char before[65], after[65];
+    key_of(before, j, options);
+    ems_analysis *a = ems_known_get(film, before, video);
+    if (a)
+        return a;
+    a = look(j, video, options, run, err);
+    key_of(after, j, options);
+    if (a && strcmp(before, after) == 0)
+        ems_known_put(film, before, a);
+    return a;
+}
+
 ems_analysis *ems_analyze(const char *video,
                           const ems_analyze_options *options,
                           const ems_run *run, ems_error *err)
@@ -400,7 +443,6 @@ ems_analysis *ems_analyze(const char *video,
     const ems_analyze_options defaults = ems_analyze_defaults();
     ems_error own;
     job j = {0};
-    ems_media_info info = {0};
     if (!err)
         err = &own;
     if (!video) {
@@ -410,19 +452,11 @@ ems_analysis *ems_analyze(const char *video,
     ems_analysis *a = NULL;
     if (!options)
         options = &defaults;
-    int code = decode(&j, video, &info, options, run, err);
-    if (code == EMS_OK) {
-        a = ems_alloc(1, sizeof *a);
-        code = a ? assemble(a, &j, video, &info, options, run, err)
-                 : ems_out_of_memory(err);
-    }
+    if (open_senses(&j, video, options, run, err) == EMS_OK)
+        a = recall_or_look(&j, video, options, run, err);
     ems_cut_finder_free(j.finder);
     ems_film_free(j.film);
     ems_senses_free(j.senses);
     ems_titles_free(j.titles);
-    if (code < 0) {
-        ems_analysis_free(a);
-        return NULL;
-    }
     return a;
 }

@@ -55,6 +55,8 @@ void ems_experts_clear(ems_analysis *a);
 void ems_analysis_set_speech(ems_analysis *a, ems_stretch *spans,
                              size_t count);
 
+/* As it is written; NULL: out of memory. */
+struct json_t *ems_analysis_json(const ems_analysis *a);
 /* analysis.json from memory; `name` stands for the file in errors. */
 ems_analysis *ems_analysis_parse(const char *data, size_t size,
                                  const char *name, ems_error *err);

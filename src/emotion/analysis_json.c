@@ -132,11 +132,11 @@ static json_t *name_json(const char *name)
     return text;
 }
 
-int ems_analysis_save(const ems_analysis *a, const char *path, ems_error *err)
+json_t *ems_analysis_json(const ems_analysis *a)
 {
     json_t *root = json_object();
     if (!root)
-        return ems_out_of_memory(err);
+        return NULL;
     json_object_set_new(root, "format", json_string("emsync-analysis"));
     json_object_set_new(root, "version", json_integer(1));
     json_object_set_new(root, "source", name_json(a->source));
@@ -157,7 +157,14 @@ int ems_analysis_save(const ems_analysis *a, const char *path, ems_error *err)
     json_object_set_new(root, "music", spans_json(a->music, a->music_count));
     if (a->loudness_count)
         json_object_set_new(root, "loudness", loudness_json(a));
-    const int code = ems_json_save(root, path, err);
+    return root;
+}
+
+int ems_analysis_save(const ems_analysis *a, const char *path, ems_error *err)
+{
+    json_t *root = ems_analysis_json(a);
+    const int code = root ? ems_json_save(root, path, err)
+                          : ems_out_of_memory(err);
     json_decref(root);
     return code;
 }

@@ -60,6 +60,8 @@ int ems_senses_listed(const char *list, const char *name);
  * content is the key. Those that are found need no more feeding. Never
  * fails: without a cache all experts work. */
 void ems_senses_recall(ems_senses *s, const char *film);
+/* The key of its content; "": none was needed. */
+const char *ems_senses_film(const ems_senses *s);
 /* Seconds between the stills that are wanted; 0: none are. */
 double ems_senses_still_seconds(const ems_senses *s);
 int ems_senses_wants_sound(const ems_senses *s);

@@ -320,6 +320,11 @@ void ems_senses_recall(ems_senses *s, const char *film)
     }
 }
 
+const char *ems_senses_film(const ems_senses *s)
+{
+    return s->has_film ? s->film : "";
+}
+
 static void keep(ems_senses *s)
 {
     ems_error err;

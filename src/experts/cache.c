@@ -210,26 +210,62 @@ static void evict(const char *folder, size_t limit)
     ems_free(all);
 }
 
+/* Where an entry lies; NULL: there is no cache. *folder too is new memory. */
+static char *place(const char film[65], const char expert[65], char **folder)
+{
+    *folder = limit_bytes() ? ems_user_folder("XDG_CACHE_HOME", ".cache",
+                                              "experts")
+                            : NULL;
+    return *folder ? entry_path(*folder, film, expert) : NULL;
+}
+
+static int open_entry(ems_bytes *b, const char *path, ems_error *err)
+{
+    *b = (ems_bytes){0};
+    return path && access(path, R_OK) == 0
+               ? ems_bytes_map(b, path, MOST_FILE, err)
+               : ems_fail(err, EMS_EIO, "not in the cache");
+}
+
+/* Used just now, or broken. */
+static void mark(const char *path, int code)
+{
+    if (code == EMS_OK)
+        utimensat(AT_FDCWD, path, NULL, 0);
+    else if (code == EMS_EFORMAT)
+        unlink(path);
+}
+
 int ems_cache_get(const char film[65], const char expert[65], size_t dim,
                   ems_matrix *out, ems_error *err)
 {
+    char *folder, *path = place(film, expert, &folder);
+    ems_bytes b;
     *out = (ems_matrix){0};
-    char *folder = limit_bytes() ? ems_user_folder("XDG_CACHE_HOME", ".cache",
-                                                   "experts")
-                                 : NULL;
-    char *path = folder ? entry_path(folder, film, expert) : NULL;
-    ems_bytes b = {0};
-    int code = path && access(path, R_OK) == 0
-                   ? ems_bytes_map(&b, path, MOST_FILE, err)
-                   : ems_fail(err, EMS_EIO, "not in the cache");
+    int code = open_entry(&b, path, err);
     if (code == EMS_OK) {
         code = ems_matrix_parse(b.data, b.size, dim, out, err);
-        if (code == EMS_OK)
-            utimensat(AT_FDCWD, path, NULL, 0); /* used just now */
-        else if (code == EMS_EFORMAT)
-            unlink(path);
+        mark(path, code);
     }
     ems_bytes_unmap(&b);
+    ems_free(path);
+    ems_free(folder);
+    return code;
+}
+
+/* A file without data is for want of memory. */
+static int write_entry(const char film[65], const char expert[65],
+                       const uint8_t *data, size_t size, ems_error *err)
+{
+    const size_t limit = limit_bytes();
+    char *folder, *path = place(film, expert, &folder);
+    int code = !folder ? ems_fail(err, EMS_EIO, "there is no cache")
+               : path && data ? ems_folder_make(folder, err)
+                              : ems_out_of_memory(err);
+    if (code == EMS_OK && size <= limit / 2) {
+        code = ems_file_write(path, data, size, err);
+        evict(folder, limit);
+    }
     ems_free(path);
     ems_free(folder);
     return code;
@@ -238,23 +274,60 @@ int ems_cache_get(const char film[65], const char expert[65], size_t dim,
 int ems_cache_put(const char film[65], const char expert[65],
                   const ems_matrix *m, ems_error *err)
 {
-    const size_t limit = limit_bytes();
-    char *folder = limit ? ems_user_folder("XDG_CACHE_HOME", ".cache",
-                                           "experts")
-                         : NULL;
-    if (!folder)
-        return ems_fail(err, EMS_EIO, "there is no cache");
-    char *path = entry_path(folder, film, expert);
     size_t size = 0;
-    uint8_t *data = path ? pack(m, &size) : NULL;
-    int code = data ? ems_folder_make(folder, err) : ems_out_of_memory(err);
-    if (code == EMS_OK && size <= limit / 2) {
-        code = ems_file_write(path, data, size, err);
-        evict(folder, limit);
-    }
+    uint8_t *data = limit_bytes() ? pack(m, &size) : NULL;
+    const int code = write_entry(film, expert, data, size, err);
     ems_free(data);
+    return code;
+}
+
+/* ---- Texts: "EMSTEXT1", SHA-256 of what follows, the text ---------------- */
+
+static const char TEXT_MAGIC[9] = "EMSTEXT1";
+enum { TEXT_HEAD = 8 + 32 };
+
+int ems_cache_get_text(const char film[65], const char key[65], char **text,
+                       size_t *size)
+{
+    char *folder, *path = place(film, key, &folder);
+    ems_bytes b;
+    uint8_t digest[32];
+    *text = NULL;
+    *size = 0;
+    int code = open_entry(&b, path, NULL);
+    if (code == EMS_OK) {
+        code = EMS_EFORMAT;
+        if (b.size >= TEXT_HEAD && memcmp(b.data, TEXT_MAGIC, 8) == 0) {
+            hash(b.data + TEXT_HEAD, b.size - TEXT_HEAD, digest);
+            if (memcmp(digest, b.data + 8, 32) == 0)
+                code = EMS_OK;
+        }
+        mark(path, code);
+    }
+    if (code == EMS_OK) {
+        *size = b.size - TEXT_HEAD;
+        *text = ems_alloc(*size + 1, 1);
+        if (*text)
+            memcpy(*text, b.data + TEXT_HEAD, *size);
+        code = *text ? EMS_OK : EMS_ENOMEM;
+    }
+    ems_bytes_unmap(&b);
     ems_free(path);
     ems_free(folder);
+    return code;
+}
+
+int ems_cache_put_text(const char film[65], const char key[65],
+                       const char *text, size_t size)
+{
+    uint8_t *data = limit_bytes() ? ems_alloc(TEXT_HEAD + size, 1) : NULL;
+    if (data) {
+        memcpy(data, TEXT_MAGIC, 8);
+        memcpy(data + TEXT_HEAD, text, size);
+        hash(data + TEXT_HEAD, size, data + 8);
+    }
+    const int code = write_entry(film, key, data, TEXT_HEAD + size, NULL);
+    ems_free(data);
     return code;
 }
 

@@ -24,6 +24,12 @@ int ems_cache_get(const char film[65], const char expert[65], size_t dim,
 int ems_cache_put(const char film[65], const char expert[65],
                   const ems_matrix *m, ems_error *err);
 
+/* The same for a text: *text is new memory (ems_free), with a 0 behind it. */
+int ems_cache_get_text(const char film[65], const char key[65], char **text,
+                       size_t *size);
+int ems_cache_put_text(const char film[65], const char key[65],
+                       const char *text, size_t size);
+
 /* The file's bytes; `dim` is what the expert has. */
 int ems_matrix_parse(const uint8_t *data, size_t size, size_t dim,
                      ems_matrix *out, ems_error *err);

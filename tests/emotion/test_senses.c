@@ -8,6 +8,8 @@
 #include "base/sha256.h"
 #include "emotion/analysis.h"
 #include "emotion/experts.h"
+#include "emotion/known.h"
+#include "experts/cache.h"
 #include "experts/onnx_write.h"
 
 #include <math.h>
@@ -273,6 +275,76 @@ static void the_analysis_says_so(void **state)
     ems_analysis_free(a);
 }
 
+/* A whole analysis as the file it becomes. */
+static void analyse(const char *film, const char *fusion, const char *to,
+                    int cached)
+{
+    ems_error err;
+    size_t n;
+    ems_analyze_options o = ems_analyze_defaults();
+    o.experts = "colour";
+    o.fusion = fusion;
+    ems_analysis *a = ems_analyze(film, &o, NULL, &err);
+    assert_non_null(a);
+    assert_int_equal(ems_analysis_experts(a, &n)->cached, cached);
+    assert_int_equal(ems_analysis_save(a, to, &err), EMS_OK);
+    ems_analysis_free(a);
+}
+
+static void assert_same_file(const char *a, const char *b)
+{
+    ems_bytes x, y;
+    assert_int_equal(ems_bytes_map(&x, a, 0, NULL), EMS_OK);
+    assert_int_equal(ems_bytes_map(&y, b, 0, NULL), EMS_OK);
+    assert_int_equal(x.size, y.size);
+    assert_memory_equal(x.data, y.data, x.size);
+    ems_bytes_unmap(&x);
+    ems_bytes_unmap(&y);
+}
+
+/* The key of an analysis that is kept. */
+static void known_key(char key[65], const char *fusion, const char *words)
+{
+    ems_error err;
+    ems_analyze_options o = ems_analyze_defaults();
+    o.fusion = fusion;
+    ems_senses *s = ems_senses_new("colour", NULL, &err);
+    assert_non_null(s);
+    ems_known_key(key, &o, s, words);
+    ems_senses_free(s);
+}
+
+static void a_whole_analysis_is_remembered(void **state)
+{
+    const char *film = two_colours(), *one = EMS_SCRATCH "/one.json",
+               *two = EMS_SCRATCH "/two.json";
+    char film_key[65], key[65], other[65], *text;
+    size_t size;
+    if (!*state)
+        skip();
+    setenv("XDG_CACHE_HOME", CACHE "-whole", 1);
+    setenv("EMSYNC_CACHE_MB", "10", 1);
+    analyse(film, "none", one, 0);
+    analyse(film, "none", two, 1);
+    assert_same_file(one, two);
+    /* it is kept under film and key; damaged, it is made anew */
+    assert_int_equal(ems_file_key(film, film_key, NULL), EMS_OK);
+    known_key(key, "none", NULL);
+    known_key(other, "none", "");
+    assert_string_not_equal(key, other);
+    known_key(other, NULL, NULL);
+    assert_string_not_equal(key, other);
+    assert_int_equal(ems_cache_put_text(film_key, other, "{}", 2), EMS_OK);
+    assert_null(ems_known_get(film_key, other, film)); /* no analysis */
+    assert_int_equal(ems_cache_get_text(film_key, other, &text, &size),
+                     EMS_OK);
+    assert_string_equal(text, "{}");
+    ems_free(text);
+    setenv("EMSYNC_CACHE_MB", "0", 1);
+    assert_true(ems_cache_get_text(film_key, other, &text, &size) < 0);
+    assert_null(text);
+}
+
 int main(void)
 {
     ems_error err;
@@ -300,6 +372,7 @@ int main(void)
         cmocka_unit_test_prestate(the_second_time_is_remembered, ort),
         cmocka_unit_test_prestate(difficult_films, ort),
         cmocka_unit_test_prestate(the_analysis_says_so, ort),
+        cmocka_unit_test_prestate(a_whole_analysis_is_remembered, ort),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     ems_ort_close(ort);
