@@ -28,6 +28,7 @@ typedef struct pass {
     size_t size;
     size_t measured;  /* frames in the other buffer */
     int turn, writing;
+    int known;        /* what the search measured last is what is written */
     ems_error errors[2];
 } pass;
 
@@ -68,6 +69,8 @@ static void make_chunk(pass *p)
 static void measure_chunk(pass *p)
 {
     const float *x = p->sound[!p->turn];
+    if (!p->meter)
+        return;
     if (p->measured && ems_meter_add(p->meter, x, p->measured) < 0)
         ems_out_of_memory(&p->errors[1]);
     ems_peak_meter_add(&p->peaks, x, p->measured);
@@ -173,7 +176,8 @@ static int search(pass *p, double target, setting *s, ems_loudness *out,
         const double over = out->true_peak - (PEAK_LIMIT - SAFETY / 2);
         const int loud = fabs(missing) <= CLOSE ||
                          (missing > 0 && s->gain >= most);
-        if (loud && over <= 0)
+        p->known = loud && over <= 0;
+        if (p->known)
             break;
         if (over > 0)
             s->ceiling *= ems_from_db(-over - 0.01);
@@ -245,7 +249,7 @@ int ems_mix_master(ems_mix *m, double target, ems_loudness *out,
         code = search(p, target, &s, out, err);
     p->writing = 1;
     if (code == EMS_OK)
-        code = measure(p, &s, out, err);
+        code = p->known ? go_through(p, &s, err) : measure(p, &s, out, err);
     if (code == EMS_OK && m->peak > 0)
         report(m, target, out);
     m->wav.lufs = out->lufs;

@@ -24,7 +24,18 @@ works "analyze" a.json analyze "$source" -o a.json
 works "plan" p.json plan a.json -o p.json --seed 7
 works "compose, one thread" s.mid compose p.json -o s.mid --threads 1
 works "render" m.wav render s.mid -o m.wav
+works "render: FLAC" m.flac render s.mid -o m.flac
+works "render: Opus" m.opus render s.mid -o m.opus
+decoded() { ffmpeg -v error -i "$1" -f s32le - </dev/null | cksum; }
+loudness() {
+    ffmpeg -nostdin -hide_banner -i "$1" -af ebur128 -f null - 2>&1 |
+        awk '$1 == "I:" {i = $2} END {print i}'
+}
+ok "FLAC decodes to the samples of the WAV" [ "$(decoded m.flac)" = "$(decoded m.wav)" ]
+ok "Opus is as long" close_to "$(seconds_of m.opus)" "$(seconds_of m.wav)" 0.021
+ok "Opus is as loud" close_to "$(loudness m.opus)" "$(loudness m.wav)" 0.2
 works "mux" o.mp4 mux "$source" m.wav -o o.mp4
+works "mux, restoring" r.mp4 mux "$source" m.wav -o r.mp4 --enhance-original
 ok "same analysis" cmp -s a.json kept/analysis.json
 ok "same plan" cmp -s p.json kept/plan.json
 ok "same score on one thread as on two" cmp -s s.mid kept/score.mid

@@ -1,14 +1,12 @@
 #!/usr/bin/env python3
-"""The overfitting study without a network: the best linear filter.
+"""How steep must a network undo a filter for the study's effect to show?
 
-    inverse.py WORK          (Debian: python3-scipy, ffmpeg)
+    inverse.py SOUND...          (Debian: python3-scipy, ffmpeg)
 
-At each frequency the factor that undoes the filters trained with at the
-least square error, sum H / (sum H^2 + e), is known without any training; e
-limits how far it amplifies. A network of convolutions that learns nothing
-but to undo its filter ends there. Scored as `emsync evaluate enhancer
---seconds 4` scores a network: input SNR, then the gain over it, in dB, for
-Chebyshev-I 6 (seen) and Butterworth 6 (unseen), over the folders of WORK.
+For 15 s of each sound: its SNR (dB) behind Chebyshev-I 6 (seen) and
+Butterworth 6 (unseen), from its mean spectrum, and what is gained by the
+exact inverse of the seen filter, limited to some amplification. A network
+of convolutions that learns nothing but to undo its filter ends there.
 """
 import os
 import subprocess
@@ -17,103 +15,42 @@ import sys
 import numpy
 from scipy import signal
 
-RATE, CUT, EDGE = 44100, 11025.0, 8192
+RATE, CUT, BINS = 44100, 11025, 2049
 
 
-def design(kind, order, cut=CUT):
-    """The filters of src/enhance/filters.h."""
-    w = cut / (RATE / 2)
-    if kind == "cheby1":
-        return signal.cheby1(order, 0.05, w, output="sos")
-    if kind == "ellip":
-        return signal.ellip(order, 0.05, 20, w, output="sos")
-    if kind == "bessel":
-        return signal.bessel(order, w, norm="mag", output="sos")
-    return signal.butter(order, w, output="sos")
-
-
-SEEN, UNSEEN = design("cheby1", 6), design("butter", 6)
-BANK = [design(*f) for f in (
-    ("cheby1", 6), ("cheby1", 8), ("cheby1", 10), ("cheby1", 12),
-    ("bessel", 6), ("bessel", 12), ("ellip", 6), ("ellip", 12))]
-
-
-def random_filters(count):
-    """Evenly in octaves from 4 to 16 kHz, any family, order 2 to 12; an
-    eighth of them is no filter at all."""
-    r = numpy.random.default_rng(1)
-    return [None if r.integers(8) == 0 else
-            design(("cheby1", "ellip", "bessel", "butter")[r.integers(4)],
-                   int(r.integers(2, 13)), 4000 * 4 ** r.random())
-            for _ in range(count)]
-
-
-def load(path):
+def spectrum(path):
     raw = subprocess.run(
-        ["ffmpeg", "-v", "error", "-ss", "8", "-t", "4", "-i", path, "-f",
+        ["ffmpeg", "-v", "error", "-ss", "8", "-t", "15", "-i", path, "-f",
          "f32le", "-ac", "2", "-ar", str(RATE), "-"],
         stdout=subprocess.PIPE, check=True).stdout
-    return numpy.frombuffer(raw, numpy.float32).astype(float).reshape(-1, 2).T
+    x = numpy.frombuffer(raw, numpy.float32).astype(float).reshape(-1, 2).T
+    return signal.welch(x, RATE, nperseg=2 * (BINS - 1))[1].mean(0)
 
 
-def folder(path):
-    return [load(os.path.join(path, f)) for f in sorted(os.listdir(path))]
+def zero_phase(sos):
+    return abs(signal.sosfreqz(sos, BINS)[1]) ** 2
 
 
-def zero_phase(sos, hz):
-    if sos is None:
-        return numpy.ones_like(hz)
-    return abs(signal.sosfreqz(sos, hz, fs=RATE)[1]) ** 2
-
-
-def undo(filters, limit, hz):
-    """No louder than `limit` dB for one filter alone."""
-    h = numpy.array([zero_phase(f, hz) for f in filters])
-    e = (10 ** (-limit / 20) / 2) ** 2
-    return h.mean(0) / ((h ** 2).mean(0) + e)
-
-
-def snr(truth, x):
-    return 10 * numpy.log10((truth ** 2).sum() / ((x - truth) ** 2).sum())
-
-
-def apply(x, factor):
-    """factor: of hz; over a padded piece, so that ends do not meet."""
-    n = x.shape[1] + EDGE
-    hz = numpy.fft.rfftfreq(n, 1 / RATE)
-    y = numpy.fft.irfft(numpy.fft.rfft(x, n) * factor(hz), n)
-    return y[:, :x.shape[1]]
-
-
-def score(music, filters, limit):
-    out = []
-    for test in (SEEN, UNSEEN):
-        sums = []
-        for x in music:
-            y = signal.sosfiltfilt(test, x, axis=1).astype(numpy.float32)
-            before = snr(x, y)
-            z = apply(y, lambda hz: undo(filters, limit, hz)) if filters else 0
-            sums.append(snr(x, z) - before if filters else before)
-        out.append(sum(sums) / len(sums))
-    return out
+def snr(power, response):
+    return 10 * numpy.log10(power.sum() / ((1 - response) ** 2 * power).sum())
 
 
 def main():
-    work = sys.argv[1]
-    names = [n for n in ("pieces", "bank", "pieces-dull", "bank-dull")
-             if os.path.isdir(os.path.join(work, n))]
-    sets = [folder(os.path.join(work, n)) for n in names]
-    print("%-28s" % "seen, unseen" + "".join("%18s" % n for n in names))
-    rows = [("input SNR", None, 0)]
-    rows += [("one filter, up to %d dB" % g, [SEEN], g)
-             for g in (20, 40, 60, 80)]
-    rows += [("bank of 8, up to %d dB" % g, BANK, g) for g in (40, 80)]
-    rows += [("random filters, up to %d dB" % g, random_filters(100), g)
-             for g in (40, 80)]
-    for name, filters, limit in rows:
-        line = [v for s in sets for v in score(s, filters, limit)]
-        print("%-28s" % name + "".join("%+9.2f" % v for v in line),
-              flush=True)
+    w = CUT / (RATE / 2)
+    seen = zero_phase(signal.cheby1(6, 0.05, w, output="sos"))
+    unseen = zero_phase(signal.butter(6, w, output="sos"))
+    for path in sys.argv[1:]:
+        power = spectrum(path)
+        before = snr(power, seen), snr(power, unseen)
+        line = "%-24.24s %5.1f %5.1f" % (os.path.basename(path), *before)
+        for db in (30, 40, 60, 80):
+            most = 10 ** (db / 20)
+            undo = numpy.minimum(1 / numpy.maximum(seen, 1e-12), most)
+            undo[seen < 1 / most / 3] = 1
+            line += "  | %d dB: %+.1f %+.1f" % (
+                db, snr(power, seen * undo) - before[0],
+                snr(power, unseen * undo) - before[1])
+        print(line)
 
 
 main()

@@ -8,6 +8,8 @@
 # TimGM6mb by turns, the tests by FluidR3 and by UNHEARD, a third bank (such
 # as Debian's musescore-general-soundfont-small). A test piece goes to the
 # dull ones when the Butterworth filter takes less than 30 dB below it.
+# Recordings, such as those of Debian's singularity-music, go by hand: some
+# into WORK/train, others into WORK/songs.
 set -eu
 midi=$1
 work=$2
