@@ -2,6 +2,10 @@
 
 #include <stdio.h>
 #include <string.h>
+#ifdef __x86_64__
+#include <cpuid.h>
+#include <immintrin.h>
+#endif
 
 static const uint32_t K[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1,
@@ -52,9 +56,66 @@ static void compress(uint32_t h[8], const uint8_t *p)
         h[i] += v[i];
 }
 
+#ifdef __x86_64__
+/* The same with the processor's SHA extensions: the state as ABEF and CDGH,
+ * four words of the message at a time (Intel, "SHA Extensions", 2013). */
+__attribute__((target("sha,sse4.1"))) static void
+compress_fast(uint32_t h[8], const uint8_t *p)
+{
+    const __m128i big = _mm_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7,
+                                     0, 1, 2, 3);
+    const __m128i low = _mm_shuffle_epi32(
+        _mm_loadu_si128((const void *)h), 0xb1);
+    const __m128i high = _mm_shuffle_epi32(
+        _mm_loadu_si128((const void *)(h + 4)), 0x1b);
+    const __m128i abef = _mm_alignr_epi8(low, high, 8);
+    const __m128i cdgh = _mm_blend_epi16(high, low, 0xf0);
+    __m128i a = abef, c = cdgh, m[4] = {abef, abef, abef, abef};
+    for (int g = 0; g < 16; g++) {
+        __m128i *w = &m[g & 3];
+        const __m128i before = m[(g + 3) & 3];
+        if (g < 4)
+            *w = _mm_shuffle_epi8(
+                _mm_loadu_si128((const void *)(p + 16 * g)), big);
+        else
+            *w = _mm_sha256msg2_epu32(
+                _mm_add_epi32(_mm_sha256msg1_epu32(*w, m[(g + 1) & 3]),
+                              _mm_alignr_epi8(before, m[(g + 2) & 3], 4)),
+                before);
+        const __m128i k = _mm_add_epi32(
+            *w, _mm_loadu_si128((const void *)(K + 4 * g)));
+        c = _mm_sha256rnds2_epu32(c, a, k);
+        a = _mm_sha256rnds2_epu32(a, c, _mm_shuffle_epi32(k, 0x0e));
+    }
+    a = _mm_shuffle_epi32(_mm_add_epi32(a, abef), 0x1b);
+    c = _mm_shuffle_epi32(_mm_add_epi32(c, cdgh), 0xb1);
+    _mm_storeu_si128((void *)h, _mm_blend_epi16(a, c, 0xf0));
+    _mm_storeu_si128((void *)(h + 4), _mm_alignr_epi8(c, a, 8));
+}
+
+static int has_extensions(void)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && b >> 29 & 1 &&
+           __get_cpuid(1, &a, &b, &c, &d) && c >> 19 & 1;
+}
+#else
+static int has_extensions(void)
+{
+    return 0;
+}
+#define compress_fast compress
+#endif
+
+static void step(ems_sha256 *s, const uint8_t *block)
+{
+    (s->fast ? compress_fast : compress)(s->h, block);
+}
+
 void ems_sha256_begin(ems_sha256 *s)
 {
-    *s = (ems_sha256){.h = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+    *s = (ems_sha256){.fast = has_extensions(),
+                      .h = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                             0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19}};
 }
 
@@ -65,7 +126,7 @@ void ems_sha256_add(ems_sha256 *s, const void *data, size_t size)
     s->length += size;
     while (size > 0) {
         if (used == 0 && size >= 64) { /* straight from the caller */
-            compress(s->h, p);
+            step(s, p);
             p += 64;
             size -= 64;
             continue;
@@ -76,7 +137,7 @@ void ems_sha256_add(ems_sha256 *s, const void *data, size_t size)
         p += n;
         size -= n;
         if (used == 64) {
-            compress(s->h, s->block);
+            step(s, s->block);
             used = 0;
         }
     }

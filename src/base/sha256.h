@@ -8,6 +8,7 @@ typedef struct ems_sha256 {
     uint32_t h[8];
     uint64_t length; /* bytes so far */
     uint8_t block[64];
+    int fast; /* with the processor's SHA extensions; 0 gives the same */
 } ems_sha256;
 
 void ems_sha256_begin(ems_sha256 *s);

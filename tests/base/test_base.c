@@ -262,6 +262,26 @@ static void exact_functions_agree_with_libm(void **state)
     assert_true(isnan(ems_exact_exp(NAN)));
 }
 
+/* With the processor's SHA extensions, where it has them, and without. */
+static void sha256_has_one_answer(void **state)
+{
+    (void)state;
+    uint8_t data[700], fast[32], plain[32];
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (uint8_t)(i * i >> 3 ^ i);
+    for (size_t n = 0; n <= sizeof data; n += 7) {
+        ems_sha256 a, b;
+        ems_sha256_begin(&a);
+        ems_sha256_begin(&b);
+        b.fast = 0;
+        ems_sha256_add(&a, data, n);
+        ems_sha256_add(&b, data, n);
+        ems_sha256_end(&a, fast);
+        ems_sha256_end(&b, plain);
+        assert_memory_equal(fast, plain, 32);
+    }
+}
+
 static void sha256_knows_the_standards_vectors(void **state)
 {
     (void)state;
@@ -349,6 +369,7 @@ int main(void)
         cmocka_unit_test(random_numbers_are_the_same_everywhere),
         cmocka_unit_test(exact_functions_agree_with_libm),
         cmocka_unit_test(sha256_knows_the_standards_vectors),
+        cmocka_unit_test(sha256_has_one_answer),
         cmocka_unit_test(json_errors_name_file_and_path),
         cmocka_unit_test(json_reals_are_rounded),
     };
