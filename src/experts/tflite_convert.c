@@ -332,6 +332,8 @@ static int slice(ems_lite_job *j)
           ems_lite_int(j->m, o, 4, 0))))
         return ems_lv_refuse(j, "it makes or drops dimensions");
     for (int i = 0; i < n; i++) {
+        if (from[i] != (int32_t)from[i] || to[i] != (int32_t)to[i])
+            return ems_lv_refuse(j, "it slices beyond all sizes");
         step[i] = 1;
         if (strided ? ems_lite_int(j->m, o, 1, 0) >> i & 1 : to[i] < 0)
             to[i] = INT64_MAX;
