@@ -63,8 +63,9 @@ extern const char *const cli_stem_names[];      /* files of --stems */
      .unset = "the model that ships"},                                        \
     CLI_NUMBER(f.temperature, 0.01, 10, "temperature", "X",                \
                "higher is more daring"),                                      \
-    CLI_NUMBER(f.top_p, 0.01, 1, "top-p", "X",                             \
-               "share of likely continuations to draw from"),                 \
+    {CLI_ROW(CLI_REAL, f.top_p, "top-p", "X",                              \
+             "share of likely continuations to draw from"), .min = 0.01,      \
+     .max = 1, .unset = "0.75; 0.6 where the plan syncs as the paper"},       \
     {CLI_ROW(CLI_REAL, f.guidance, "guidance", "X",                        \
              "how strongly music follows what it is told; 1: as trained"),    \
      .max = 20, .unset = "3; 1.5 where the plan syncs as the paper"},         \
@@ -95,6 +96,8 @@ extern const char *const cli_stem_names[];      /* files of --stems */
      .words = cli_stem_names},                                                \
     CLI_NUMBER(f.lufs, -70, 0, "lufs", "N",                                \
                "loudness of the music: LUFS by EBU R128, -14, -16, -23"),     \
+    CLI_NUMBER(f.peak, -20, 0, "peak", "N",                                \
+               "highest true peak of the music, dBTP"),                       \
     {CLI_ROW(CLI_TEXT, f.mixer, "mixer", "TEXT",                           \
              "changes to the balance, as in \"piano level=-3 pan=0.2; drums"  \
              " room=0\"; also low and high, the equaliser, in dB")},          \

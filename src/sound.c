@@ -11,6 +11,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define LOSSY 0.8 /* dB: what Opus may put on a peak */
+
 typedef enum kind { WAV, FLAC, OPUS, UNKNOWN } kind;
 
 static kind kind_of(const char *path)
@@ -59,7 +61,8 @@ static int prove(const char *path, ems_loudness *l, const ems_run *run,
 
 /* ---- Rendering ---------------------------------------------------------- */
 
-/* Lossy coding raises peaks a little: what the decoder gives is told. */
+/* Lossy coding raises peaks a little, so they get room; what the decoder gives
+ * is told. */
 static int render_coded(const ems_piece *piece, const char *out, kind k,
                         const ems_render_options *o, ems_loudness *l,
                         const ems_run *run, ems_error *err)
@@ -73,10 +76,12 @@ static int render_coded(const ems_piece *piece, const char *out, kind k,
     if (code == EMS_OK) {
         snprintf(wav, bytes, "%s.wav", reserved.temporary);
         ems_render_options own = *o;
-        if (k == OPUS)
+        if (k == OPUS) {
             own.sample = EMS_FLOAT32;
-        else if (own.sample == EMS_FLOAT32)
+            own.peak -= LOSSY;
+        } else if (own.sample == EMS_FLOAT32) {
             own.sample = EMS_PCM24;
+        }
         code = ems_render_wav(piece, wav, &own, run, l, err);
         if (code == EMS_OK)
             code = ems_media_convert(wav, out, own.sample == EMS_PCM16 ? 16

@@ -267,8 +267,8 @@ typedef enum ems_velocity {
 typedef struct ems_compose_options {
     const char *model;   /* safetensors; NULL: the model that ships */
     double temperature;  /* default 1.35, the paper's */
-    double top_p;        /* default 0.75; the paper's 0.6 hammers few pitches
-                            (docs/MUSIC.md) */
+    double top_p;        /* NAN (default): 0.75, which hammers less than the
+                            paper's 0.6, by EMS_SYNC_PAPER that */
     double guidance;     /* how strongly emotion is followed and, by
                             EMS_SYNC_PAPER, boundaries: 1 as the model says, 0
                             not at all; twice the work unless 1. NAN (default):
@@ -322,6 +322,7 @@ typedef struct ems_render_options {
     const char *stems;     /* folder for one WAV per instrument: 32-bit float,
                               before the master; NULL: none */
     double lufs;           /* integrated loudness; default -14 */
+    double peak;           /* highest true peak, dBTP, -20..0; default -1 */
     double fade;           /* seconds at the end; < 0: 3 s, none if short,
                               after the last chord where there is an ending */
     const char *mixer;     /* "piano level=-3 pan=0.2; drums room=0": changes

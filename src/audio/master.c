@@ -7,7 +7,6 @@
 #include <string.h>
 
 enum { TRIES = 8 };
-#define PEAK_LIMIT (-1.0) /* dBTP */
 #define SAFETY 0.10       /* dB: what two true-peak filters may differ by */
 #define CLOSE 0.05        /* LU: good enough to stop searching */
 #define MOST_LIMITING 12.0 /* dB: beyond this a limiter is heard */
@@ -158,11 +157,11 @@ static void need_limiter(const pass *p, setting *s)
 /* Limiting makes the music a little quieter than its gain says: measure,
  * correct, measure again. Where nothing is limited there is nothing to
  * search. */
-static int search(pass *p, double target, setting *s, ems_loudness *out,
-                  ems_error *err)
+static int search(pass *p, double target, double limit, setting *s,
+                  ems_loudness *out, ems_error *err)
 {
     const ems_mix *m = p->mix;
-    s->ceiling = ems_from_db(PEAK_LIMIT - SAFETY);
+    s->ceiling = ems_from_db(limit - SAFETY);
     const double most = s->ceiling * ems_from_db(MOST_LIMITING) / m->peak;
     s->gain = fmin(ems_from_db(target - m->lufs), most);
     for (int i = 0; i < TRIES; i++) {
@@ -173,7 +172,7 @@ static int search(pass *p, double target, setting *s, ems_loudness *out,
         if (code < 0)
             return code;
         const double missing = target - out->lufs;
-        const double over = out->true_peak - (PEAK_LIMIT - SAFETY / 2);
+        const double over = out->true_peak - (limit - SAFETY / 2);
         const int loud = fabs(missing) <= CLOSE ||
                          (missing > 0 && s->gain >= most);
         p->known = loud && over <= 0;
@@ -188,7 +187,8 @@ static int search(pass *p, double target, setting *s, ems_loudness *out,
     return EMS_OK;
 }
 
-static void report(const ems_mix *m, double target, const ems_loudness *l)
+static void report(const ems_mix *m, double target, double limit,
+                   const ems_loudness *l)
 {
     ems_log(m->run, EMS_LOG_DEBUG,
             "loudness %.2f LUFS, true peak %.2f dBTP, limiter %.1f dB",
@@ -199,13 +199,13 @@ static void report(const ems_mix *m, double target, const ems_loudness *l)
                     "is clipped: write 32-bit float", l->true_peak);
         return;
     }
-    if (l->true_peak > PEAK_LIMIT)
+    if (l->true_peak > limit)
         ems_log(m->run, EMS_LOG_WARNING, "the true peak is %.2f dBTP",
                 l->true_peak);
     if (fabs(l->lufs - target) > 0.2)
         ems_log(m->run, EMS_LOG_WARNING,
-                "the music is too sparse or short for %.1f LUFS below -1 "
-                "dBTP; it has %.1f LUFS", target, l->lufs);
+                "the music is too sparse or short for %.1f LUFS below %.1f "
+                "dBTP; it has %.1f LUFS", target, limit, l->lufs);
 }
 
 /* ---- All of it ---------------------------------------------------------- */
@@ -232,8 +232,8 @@ static void release(pass *p)
     ems_free(p);
 }
 
-int ems_mix_master(ems_mix *m, double target, ems_loudness *out,
-                   ems_error *err)
+int ems_mix_master(ems_mix *m, double target, double limit,
+                   ems_loudness *out, ems_error *err)
 {
     *out = (ems_loudness){.lufs = EMS_SILENCE_LUFS,
                           .true_peak = EMS_SILENCE_DB,
@@ -246,12 +246,12 @@ int ems_mix_master(ems_mix *m, double target, ems_loudness *out,
     setting s = {1, 1, 0};
     int code = allocate(p, err);
     if (code == EMS_OK && m->peak > 0 && !isnan(target))
-        code = search(p, target, &s, out, err);
+        code = search(p, target, limit, &s, out, err);
     p->writing = 1;
     if (code == EMS_OK)
         code = p->known ? go_through(p, &s, err) : measure(p, &s, out, err);
     if (code == EMS_OK && m->peak > 0)
-        report(m, target, out);
+        report(m, target, limit, out);
     m->wav.lufs = out->lufs;
     m->wav.true_peak = out->true_peak;
     release(p);

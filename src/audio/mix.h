@@ -26,7 +26,8 @@ static inline size_t ems_chunk_size(const ems_mix *m, uint64_t at)
 }
 
 /* Pass two: find gain and limiter for `target` LUFS (NaN: leave the sound as
- * it is) and write the final samples. *out is measured on these. */
-int ems_mix_master(ems_mix *m, double target, ems_loudness *out,
-                   ems_error *err);
+ * it is) below `limit` dBTP and write the final samples. *out is measured on
+ * these. */
+int ems_mix_master(ems_mix *m, double target, double limit,
+                   ems_loudness *out, ems_error *err);
 #endif

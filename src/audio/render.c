@@ -43,7 +43,8 @@ typedef struct render {
 
 ems_render_options ems_render_defaults(void)
 {
-    return (ems_render_options){.lufs = -14, .fade = -1, .humanize = 3};
+    return (ems_render_options){.lufs = -14, .peak = -1, .fade = -1,
+                                .humanize = 3};
 }
 
 /* ---- Pass one: from notes to float frames ------------------------------- */
@@ -153,6 +154,10 @@ static int check_arguments(const ems_piece *piece, const char *wav,
     if (!(o->lufs >= -60 && o->lufs <= -5))
         return ems_fail(err, EMS_EINVAL,
                         "loudness %g LUFS is not within -60 to -5", o->lufs);
+    if (!(o->peak >= -30 && o->peak <= 0))
+        return ems_fail(err, EMS_EINVAL,
+                        "a true peak of %g dBTP is not within -30 to 0",
+                        o->peak);
     if (!(o->fade <= LONGEST))
         return ems_fail(err, EMS_EINVAL, "a fade of %g seconds", o->fade);
     if (!(o->humanize >= 0 && o->humanize <= 50))
@@ -392,8 +397,8 @@ static int run_all(render *r, const ems_piece *piece, const char *wav,
         code = check_silence(r, piece, err);
     out->compressed = r->bus.most;
     if (code == EMS_OK)
-        code = ems_mix_master(&r->mix, r->raw ? (double)NAN : o->lufs, out,
-                              err);
+        code = ems_mix_master(&r->mix, r->raw ? (double)NAN : o->lufs,
+                              o->peak, out, err);
     return code == EMS_OK ? commit(r, err) : code;
 }
 

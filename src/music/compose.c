@@ -19,7 +19,8 @@ enum {
     MOST_VOICES = 64,
     MOST_GUIDANCE = 20,
 };
-static const double LED = 3, ALONE = 1.5; /* guidance unless asked for */
+/* Unless asked for: guidance, and the nucleus (the paper's where it composes). */
+static const double LED = 3, ALONE = 1.5, WIDE = 0.75, NARROW = 0.6;
 
 typedef struct composer {
     ems_brief brief;
@@ -33,7 +34,7 @@ typedef struct composer {
 
 ems_compose_options ems_compose_defaults(void)
 {
-    return (ems_compose_options){.temperature = 1.35, .top_p = 0.75,
+    return (ems_compose_options){.temperature = 1.35, .top_p = (double)NAN,
                                  .guidance = (double)NAN, .steer = 1,
                                  .precision = EMS_INT8, .candidates = 3};
 }
@@ -85,7 +86,7 @@ static int check_options(const composer *c)
     if (!(o->temperature > 0 && o->temperature <= 100))
         return ems_fail(c->err, EMS_EINVAL, "temperature %g must lie above 0"
                         " and at most at 100", o->temperature);
-    if (!(o->top_p > 0 && o->top_p <= 1))
+    if (o->top_p <= 0 || o->top_p > 1)
         return ems_fail(c->err, EMS_EINVAL, "top-p %g must lie above 0 and at"
                         " most at 1", o->top_p);
     if (o->guidance < 0 || o->guidance > MOST_GUIDANCE)
@@ -179,6 +180,9 @@ static int set_out(composer *c)
     b->guidance = !isnan(b->options->guidance) ? b->options->guidance
                   : b->exact                   ? LED
                                                : ALONE;
+    b->top_p = !isnan(b->options->top_p) ? b->options->top_p
+               : b->exact                ? WIDE
+                                         : NARROW;
     if (code == EMS_OK)
         code = open_model(c);
     if (code == EMS_OK)

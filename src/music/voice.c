@@ -110,7 +110,7 @@ static void enter_section(ems_voice *v, size_t section)
     v->section = section;
     v->bar = 0;
     ems_sampler_start(&v->sampler, s->seed, v->stream,
-                      b->options->temperature, b->options->top_p);
+                      b->options->temperature, b->top_p);
     ems_mood_key(&v->mood, s->tonic, s->minor);
 }
 
@@ -419,7 +419,7 @@ int ems_voice_start(ems_voice *v, const ems_brief *b, uint64_t stream,
     v->tokens[0] = b->options->fewer_instruments ? EMS_LESS_INSTRUMENTS
                                                  : EMS_MORE_INSTRUMENTS;
     ems_sampler_start(&v->sampler, b->plan->seed, stream,
-                      b->options->temperature, b->options->top_p);
+                      b->options->temperature, b->top_p);
     ems_boundaries_start(&v->bounds, b->marks, v->served, b->hit_count);
     ems_mood_start(&v->mood, b->plan->seed, b->options->steer);
     ems_theme_start(&v->theme);

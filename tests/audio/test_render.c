@@ -93,15 +93,17 @@ static void test_loudness(void **state)
 {
     (void)state;
     static const double target[] = {-14, -16, -23, -9};
+    static const double peak[] = {-1, -6, -1, -1};
     ems_piece *p = piece_dense(8, 15);
     for (size_t i = 0; i < 4; i++) {
         ems_render_options o = with_bank(TINY_SF2);
         o.lufs = target[i];
+        o.peak = peak[i];
         ems_loudness l;
         must_render(p, &o, NULL, &l);
         const sound s = sound_read(OUT);
         assert_true(fabs(sound_lufs(&s) - target[i]) <= 0.2);
-        assert_true(sound_true_peak(&s) <= -1);
+        assert_true(sound_true_peak(&s) <= peak[i]);
         assert_true(fabs(sound_lufs(&s) - l.lufs) < 0.01);
         assert_true(fabs(sound_true_peak(&s) - l.true_peak) < 0.01);
         free(s.x);
@@ -374,7 +376,9 @@ static void test_bad_arguments(void **state)
     o.stems = NULL;
     o.lufs = NAN;
     must_refuse(p, &o, OUT, NULL, EMS_EINVAL, "LUFS");
-    o.lufs = -14;
+    o.lufs = -14, o.peak = NAN;
+    must_refuse(p, &o, OUT, NULL, EMS_EINVAL, "true peak");
+    o.peak = -1;
     p->notes[0].start = NAN;
     must_refuse(p, &o, OUT, NULL, EMS_EINVAL, "note 0");
     p->notes[0].start = 0;

@@ -276,7 +276,7 @@ static void test_refusals(void **state)
     refused(&o, NULL, EMS_EINVAL, "hop 61");
     o.hop = 0, o.temperature = 0;
     refused(&o, NULL, EMS_EINVAL, "temperature");
-    o.temperature = 1, o.top_p = NAN;
+    o.temperature = 1, o.top_p = 0;
     refused(&o, NULL, EMS_EINVAL, "top-p");
     o.top_p = 0.5;
     const ems_run run = {.threads = 1, .cancelled = cancel_soon};
