@@ -234,18 +234,9 @@ static int op_resize(ems_convert_job *j)
     ems_cv_transpose(j, ems_cv_in_name(j, 0).text, x.text, 1);
     const ems_cv_name sizes = sizes_of(j, x.text, size);
     ems_free(size);
-    ems_onnx_node n = ems_onnx_node_begin("Resize");
-    ems_onnx_text(&n, "mode", "linear");
-    ems_onnx_text(&n, "coordinate_transformation_mode",
-                  ems_cv_flag(j, "align_corners")        ? "align_corners"
-                  : ems_cv_flag(j, "half_pixel_centers") ? "half_pixel"
-                                                         : "asymmetric");
-    ems_onnx_input(&n, x.text);
-    ems_onnx_input(&n, "");
-    ems_onnx_input(&n, "");
-    ems_onnx_input(&n, sizes.text);
-    ems_onnx_output(&n, y.text);
-    ems_onnx_node_end(&j->graph, &n);
+    ems_onnx_resize(&j->graph, x.text, sizes.text, y.text,
+                    ems_cv_flag(j, "align_corners"),
+                    ems_cv_flag(j, "half_pixel_centers"));
     ems_cv_transpose(j, y.text, j->node->name, 0);
     return EMS_OK;
 }

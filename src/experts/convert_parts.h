@@ -28,8 +28,12 @@ size_t ems_cv_list_of(const ems_convert_job *j, const char *key,
 int ems_cv_means(const json_t *value, const char *word64);
 const ems_tf_weight *ems_cv_constant(const ems_convert_job *j, size_t i);
 ems_cv_name ems_cv_in_name(ems_convert_job *j, size_t i);
-void ems_cv_simple(ems_convert_job *j, const char *op, const char *a,
-                   const char *b, const char *out);
+static inline void ems_cv_simple(ems_convert_job *j, const char *op,
+                                 const char *a, const char *b,
+                                 const char *out)
+{
+    ems_onnx_simple(&j->graph, op, a, b, out);
+}
 ems_cv_name ems_cv_wholes(ems_convert_job *j, const int64_t *values,
                           size_t count);
 ems_cv_name ems_cv_scalar(ems_convert_job *j, float value);

@@ -126,17 +126,6 @@ ems_cv_name ems_cv_in_name(ems_convert_job *j, size_t i)
 
 /* ---- Writing ------------------------------------------------------------- */
 
-void ems_cv_simple(ems_convert_job *j, const char *op, const char *a,
-                   const char *b, const char *out)
-{
-    ems_onnx_node n = ems_onnx_node_begin(op);
-    ems_onnx_input(&n, a);
-    if (b)
-        ems_onnx_input(&n, b);
-    ems_onnx_output(&n, out);
-    ems_onnx_node_end(&j->graph, &n);
-}
-
 ems_cv_name ems_cv_wholes(ems_convert_job *j, const int64_t *values,
                           size_t count)
 {
@@ -157,11 +146,7 @@ void ems_cv_transpose(ems_convert_job *j, const char *in, const char *out,
                       int to_first)
 {
     static const int64_t FIRST[] = {0, 3, 1, 2}, LAST[] = {0, 2, 3, 1};
-    ems_onnx_node n = ems_onnx_node_begin("Transpose");
-    ems_onnx_ints(&n, "perm", to_first ? FIRST : LAST, 4);
-    ems_onnx_input(&n, in);
-    ems_onnx_output(&n, out);
-    ems_onnx_node_end(&j->graph, &n);
+    ems_onnx_transpose(&j->graph, in, out, to_first ? FIRST : LAST, 4);
 }
 
 void ems_cv_cast(ems_convert_job *j, const char *in, const char *out, int type)

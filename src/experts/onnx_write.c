@@ -119,6 +119,44 @@ void ems_onnx_node_end(ems_pb *graph, ems_onnx_node *n)
     put_message(graph, 1, &n->message);
 }
 
+void ems_onnx_simple(ems_pb *graph, const char *op, const char *a,
+                     const char *b, const char *out)
+{
+    ems_onnx_node n = ems_onnx_node_begin(op);
+    ems_onnx_input(&n, a);
+    if (b)
+        ems_onnx_input(&n, b);
+    ems_onnx_output(&n, out);
+    ems_onnx_node_end(graph, &n);
+}
+
+void ems_onnx_transpose(ems_pb *graph, const char *in, const char *out,
+                        const int64_t *perm, size_t rank)
+{
+    ems_onnx_node n = ems_onnx_node_begin("Transpose");
+    ems_onnx_ints(&n, "perm", perm, rank);
+    ems_onnx_input(&n, in);
+    ems_onnx_output(&n, out);
+    ems_onnx_node_end(graph, &n);
+}
+
+void ems_onnx_resize(ems_pb *graph, const char *in, const char *sizes,
+                     const char *out, int align_corners, int half_pixel)
+{
+    ems_onnx_node n = ems_onnx_node_begin("Resize");
+    ems_onnx_text(&n, "mode", "linear");
+    ems_onnx_text(&n, "coordinate_transformation_mode",
+                  align_corners ? "align_corners"
+                  : half_pixel  ? "half_pixel"
+                                : "asymmetric");
+    ems_onnx_input(&n, in);
+    ems_onnx_input(&n, "");
+    ems_onnx_input(&n, "");
+    ems_onnx_input(&n, sizes);
+    ems_onnx_output(&n, out);
+    ems_onnx_node_end(graph, &n);
+}
+
 /* ---- TensorProto: dims 1, data_type 2, name 8, raw_data 9 ---------------- */
 
 static ems_pb tensor(const char *name, const int64_t *dims, int rank,

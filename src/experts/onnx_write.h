@@ -30,6 +30,14 @@ void ems_onnx_ints(ems_onnx_node *n, const char *name, const int64_t *values,
 void ems_onnx_text(ems_onnx_node *n, const char *name, const char *value);
 /* Put it into the graph and release it. */
 void ems_onnx_node_end(ems_pb *graph, ems_onnx_node *n);
+/* Whole nodes. One or two inputs (b may be NULL) and no attributes: */
+void ems_onnx_simple(ems_pb *graph, const char *op, const char *a,
+                     const char *b, const char *out);
+void ems_onnx_transpose(ems_pb *graph, const char *in, const char *out,
+                        const int64_t *perm, size_t rank);
+/* Of a picture with channels first, to the sizes in the tensor `sizes`. */
+void ems_onnx_resize(ems_pb *graph, const char *in, const char *sizes,
+                     const char *out, int align_corners, int half_pixel);
 
 /* Constants of the graph. */
 void ems_onnx_floats(ems_pb *graph, const char *name, const float *values,

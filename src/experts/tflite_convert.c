@@ -109,18 +109,9 @@ static int resize(ems_lite_job *j)
     const int64_t dims[] = {o->dims[0], o->dims[3], o->dims[1], o->dims[2]};
     const ems_lite_name sizes = ems_lv_list(j, dims, 4);
     ems_lv_transpose(j, from, x.text, EMS_LV_FIRST, 4);
-    ems_onnx_node n = ems_onnx_node_begin("Resize");
-    ems_onnx_text(&n, "mode", "linear");
-    ems_onnx_text(&n, "coordinate_transformation_mode",
-                  ems_lite_byte(j->m, j->op->options, 2, 0)   ? "align_corners"
-                  : ems_lite_byte(j->m, j->op->options, 3, 0) ? "half_pixel"
-                                                              : "asymmetric");
-    ems_onnx_input(&n, x.text);
-    ems_onnx_input(&n, "");
-    ems_onnx_input(&n, "");
-    ems_onnx_input(&n, sizes.text);
-    ems_onnx_output(&n, y.text);
-    ems_onnx_node_end(&j->graph, &n);
+    ems_onnx_resize(&j->graph, x.text, sizes.text, y.text,
+                    ems_lite_byte(j->m, j->op->options, 2, 0),
+                    ems_lite_byte(j->m, j->op->options, 3, 0));
     ems_lv_transpose(j, y.text, o->name, EMS_LV_LAST, 4);
     return EMS_OK;
 }

@@ -53,10 +53,18 @@ int ems_lv_wholes_of(const ems_lite_job *j, size_t i,
                      int64_t out[2 * EMS_LITE_RANK]);
 ems_lite_name ems_lv_list(ems_lite_job *j, const int64_t *values,
                           size_t count);
-void ems_lv_node(ems_lite_job *j, const char *op, const char *a,
-                 const char *b, const char *out);
-void ems_lv_transpose(ems_lite_job *j, const char *in, const char *out,
-                      const int64_t *perm, size_t rank);
+static inline void ems_lv_node(ems_lite_job *j, const char *op, const char *a,
+                               const char *b, const char *out)
+{
+    ems_onnx_simple(&j->graph, op, a, b, out);
+}
+
+static inline void ems_lv_transpose(ems_lite_job *j, const char *in,
+                                    const char *out, const int64_t *perm,
+                                    size_t rank)
+{
+    ems_onnx_transpose(&j->graph, in, out, perm, rank);
+}
 void ems_lv_clip(ems_lite_job *j, const char *in, const char *out, float low,
                  float high);
 /* What is fused into an operator (field `f` of its options; below 0: nothing

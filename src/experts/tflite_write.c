@@ -128,27 +128,6 @@ ems_lite_name ems_lv_list(ems_lite_job *j, const int64_t *values, size_t count)
     return n;
 }
 
-void ems_lv_node(ems_lite_job *j, const char *op, const char *a, const char *b,
-                 const char *out)
-{
-    ems_onnx_node n = ems_onnx_node_begin(op);
-    ems_onnx_input(&n, a);
-    if (b)
-        ems_onnx_input(&n, b);
-    ems_onnx_output(&n, out);
-    ems_onnx_node_end(&j->graph, &n);
-}
-
-void ems_lv_transpose(ems_lite_job *j, const char *in, const char *out,
-                      const int64_t *perm, size_t rank)
-{
-    ems_onnx_node n = ems_onnx_node_begin("Transpose");
-    ems_onnx_ints(&n, "perm", perm, rank);
-    ems_onnx_input(&n, in);
-    ems_onnx_output(&n, out);
-    ems_onnx_node_end(&j->graph, &n);
-}
-
 const int64_t EMS_LV_FIRST[4] = {0, 3, 1, 2}, EMS_LV_LAST[4] = {0, 2, 3, 1};
 
 void ems_lv_clip(ems_lite_job *j, const char *in, const char *out, float low,
