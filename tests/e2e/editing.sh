@@ -7,7 +7,7 @@ schema=$4
 
 works "analyze" analysis.json analyze "$source" -o analysis.json
 works "plan" plan.json plan analysis.json -o plan.json
-works "compose" score.mid compose plan.json -o score.mid
+works "compose" score.mid compose plan.json -o score.mid --candidates 1
 works "look at it" sync.svg evaluate sync plan.json score.mid --picture sync.svg --film "$source"
 ok "the strip has pictures" grep -q 'data:image/jpeg' sync.svg
 cp plan.json first.json
@@ -28,17 +28,17 @@ ok "a hit was moved" sh -c '! cmp -s plan.json changed.json'
 mv changed.json plan.json
 run plan --check plan.json
 ok "moved: nothing contradicts itself" [ "$status" -eq 0 ]
-works "moved" moved.mid compose plan.json -o moved.mid --keep score.mid
+works "moved" moved.mid compose plan.json -o moved.mid --candidates 1 --keep score.mid
 ok "moved: another score" sh -c '! cmp -s score.mid moved.mid'
 ok "moved: hits are met" hits_met moved.mid
-works "nothing more to do" again.mid compose plan.json -o again.mid --keep moved.mid
+works "nothing more to do" again.mid compose plan.json -o again.mid --candidates 1 --keep moved.mid
 ok "the same bytes" cmp -s moved.mid again.mid
 
 change key '"valence": 0\.[0-9]*' '"valence": -0.6'
-works "darkened" dark.mid compose plan.json -o dark.mid --keep moved.mid --section 1
+works "darkened" dark.mid compose plan.json -o dark.mid --candidates 1 --keep moved.mid --section 1
 ok "darkened: another score" sh -c '! cmp -s dark.mid moved.mid'
 ok "darkened: hits are met" hits_met dark.mid
-works "locked" locked.mid compose plan.json -o locked.mid --keep dark.mid --section 1 --lock drums,bass,guitar,piano,strings
+works "locked" locked.mid compose plan.json -o locked.mid --candidates 1 --keep dark.mid --section 1 --lock drums,bass,guitar,piano,strings
 ok "everything locked: the same bytes" cmp -s dark.mid locked.mid
 works "render" mix.wav render dark.mid -o mix.wav
 works "mux" out.mp4 mux "$source" mix.wav -o out.mp4
