@@ -10,12 +10,6 @@
 
 enum { SLACK = 1 }; /* frames on either side of a gradual change */
 
-static int ends_in(const char *path, const char *suffix)
-{
-    const size_t n = strlen(path), m = strlen(suffix);
-    return n >= m && strcmp(path + n - m, suffix) == 0;
-}
-
 static int from_analysis(ems_truth *t, const ems_analysis *a, double *fps,
                          ems_error *err)
 {
@@ -89,7 +83,7 @@ static int open_changes(ems_truth *t, const char *path, double *fps,
     const ems_analyze_options options = {
         .cuts = EMS_CUTS_AUTO, .threshold = ems_analyze_defaults().threshold,
         .experts = "none"};
-    ems_analysis *a = ends_in(path, ".json")
+    ems_analysis *a = ems_path_ends(path, ".json")
                           ? ems_analysis_load(path, err)
                           : ems_analyze(path, &options, run, err);
     const int code = a ? from_analysis(t, a, fps, err) : (int)err->code;

@@ -1,4 +1,5 @@
 /* ems_sync_evaluate: a film, in whatever form, and a MIDI file. */
+#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/run.h"
@@ -22,21 +23,15 @@ ems_sync_options ems_sync_defaults(void)
     return (ems_sync_options){.rounds = 200, .seed = 1};
 }
 
-static int ends_in(const char *path, const char *suffix)
-{
-    const size_t n = strlen(path), m = strlen(suffix);
-    return n >= m && strcmp(path + n - m, suffix) == 0;
-}
-
 /* Of a JSON file its "format" tells, of others the suffix. */
 static int kind_of(film_kind *kind, const char *path, ems_error *err)
 {
     ems_cues_kind list;
     ems_error none;
     *kind = ems_cues_kind_by_suffix(path, &list, &none) == EMS_OK &&
-                    !ends_in(path, ".mlt")
+                    !ems_path_ends(path, ".mlt")
                 ? FILM_LIST : FILM_VIDEO;
-    if (*kind == FILM_LIST || !ends_in(path, ".json"))
+    if (*kind == FILM_LIST || !ems_path_ends(path, ".json"))
         return EMS_OK;
     json_t *root = ems_json_load(path, err);
     if (!root)

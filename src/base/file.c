@@ -198,6 +198,12 @@ char *ems_path_suffix(const char *path, const char *suffix)
     return out;
 }
 
+int ems_path_ends(const char *path, const char *suffix)
+{
+    const size_t n = strlen(path), m = strlen(suffix);
+    return n >= m && strcmp(path + n - m, suffix) == 0;
+}
+
 static int take_log(FILE *log, const char *path, int keep, ems_error *err)
 {
     /* A file system without locks is no reason not to work. */

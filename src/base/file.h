@@ -48,6 +48,8 @@ int ems_folder_make(const char *path, ems_error *err);
 char *ems_path_join(const char *folder, const char *name);
 /* "pathsuffix" in new memory; NULL when out of memory. */
 char *ems_path_suffix(const char *path, const char *suffix);
+/* Nonzero: path ends in suffix. */
+int ems_path_ends(const char *path, const char *suffix);
 /* A file of models/, in new memory: in the folder $EMSYNC_MODELS, the source's
  * or the installed one. NULL when it is in none. */
 char *ems_models_find(const char *name, ems_error *err);

@@ -63,16 +63,26 @@ void ems_svg_discard(ems_svg *s)
     ems_output_discard(&s->out);
 }
 
-void ems_svg_rect(ems_svg *s, double x, double y, double width, double height,
-                  const char *fill, double opacity)
+/* 0: there is none. */
+static int box(FILE *f, const char *element, double x, double y, double width,
+               double height)
 {
     if (!isfinite(x + y + width + height) || width < 0 || height < 0)
-        return;
-    FILE *f = s->out.file;
-    number(f, "<rect x=\"", x);
+        return 0;
+    fprintf(f, "<%s", element);
+    number(f, " x=\"", x);
     number(f, "\" y=\"", y);
     number(f, "\" width=\"", width);
     number(f, "\" height=\"", height);
+    return 1;
+}
+
+void ems_svg_rect(ems_svg *s, double x, double y, double width, double height,
+                  const char *fill, double opacity)
+{
+    FILE *f = s->out.file;
+    if (!box(f, "rect", x, y, width, height))
+        return;
     fprintf(f, "\" fill=\"%s", fill);
     if (opacity < 1)
         number(f, "\" opacity=\"", opacity);
@@ -82,13 +92,9 @@ void ems_svg_rect(ems_svg *s, double x, double y, double width, double height,
 void ems_svg_jpeg(ems_svg *s, double x, double y, double width, double height,
                   const uint8_t *data, size_t size)
 {
-    if (!isfinite(x + y + width + height) || width < 0 || height < 0)
-        return;
     FILE *f = s->out.file;
-    number(f, "<image x=\"", x);
-    number(f, "\" y=\"", y);
-    number(f, "\" width=\"", width);
-    number(f, "\" height=\"", height);
+    if (!box(f, "image", x, y, width, height))
+        return;
     fputs("\" preserveAspectRatio=\"xMidYMid slice\""
           " href=\"data:image/jpeg;base64,", f);
     ems_base64_write(f, data, size);

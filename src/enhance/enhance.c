@@ -1,6 +1,7 @@
 /* ems_enhance: a file's sound, restored as it streams by. */
 #include "base/mem.h"
 #include "base/run.h"
+#include "enhance/ahead.h"
 #include "enhance/bandwidth.h"
 #include "enhance/restore.h"
 #include "enhance/wave_out.h"
@@ -28,8 +29,7 @@ typedef struct job {
     ems_audio_in *sound;
     ems_wave_out out;
     size_t channels, total; /* frames */
-    float *ahead;           /* [room, channels]: decoded, from frame `from` */
-    size_t from, count, room;
+    ems_ahead ahead;
     float *pair;            /* [BLOCK, 2] */
 } job;
 
@@ -68,27 +68,18 @@ static int listen(job *j, ems_bandwidth *b)
     return EMS_OK;
 }
 
-/* Frames from `at` on as pairs; what lies before is forgotten. */
+static int64_t read_sound(void *sound, float *out, int64_t frames,
+                          ems_error *err)
+{
+    return ems_audio_in_read(sound, out, frames, err);
+}
+
 static int read_ahead(void *user, float *x, size_t at, size_t frames,
                       ems_error *err)
 {
     job *j = user;
-    const size_t c = j->channels, drop = at - j->from;
-    memmove(j->ahead, j->ahead + drop * c,
-            (j->count - drop) * c * sizeof *j->ahead);
-    j->from = at;
-    j->count -= drop;
-    if (frames > j->count) {
-        const int64_t n = ems_audio_in_read(j->sound, j->ahead + j->count * c,
-                                         (int64_t)(frames - j->count), err);
-        if (n < 0)
-            return (int)n;
-        j->count += (size_t)n;
-    }
-    for (size_t i = 0; i < frames; i++)
-        for (size_t k = 0; k < 2; k++)
-            x[2 * i + k] = i < j->count ? j->ahead[i * c + k % c] : 0;
-    return EMS_OK;
+    return ems_ahead_pair(&j->ahead, x, at, frames, 0, read_sound, j->sound,
+                          err);
 }
 
 static int write_pairs(job *j, size_t frames)
@@ -101,9 +92,8 @@ static int write_pairs(job *j, size_t frames)
 
 static int restore_all(job *j)
 {
-    j->room = j->enhancer.net->time;
-    j->ahead = ems_alloc(j->room * j->channels, sizeof *j->ahead);
-    int code = j->ahead ? EMS_OK : ems_out_of_memory(j->err);
+    int code = ems_ahead_begin(&j->ahead, j->enhancer.net->time, j->channels,
+                               j->err);
     for (size_t at = 0; code == EMS_OK && at < j->total; at += BLOCK) {
         const size_t n = j->total - at < BLOCK ? j->total - at : BLOCK;
         code = ems_cancelled(j->run) ? ems_fail_cancelled(j->err) : EMS_OK;
@@ -192,7 +182,7 @@ int ems_enhance(const char *in, const char *out,
     ems_audio_in_close(j.sound);
     ems_enhancer_close(&j.enhancer);
     ems_pool_free(j.pool);
-    ems_free(j.ahead);
+    ems_free(j.ahead.frames);
     ems_free(j.pair);
     return code;
 }

@@ -23,7 +23,7 @@ void ems_revive_close(ems_revive *r)
     ems_enhancer_close(&r->enhancer);
     ems_pool_free(r->pool);
     ems_bandwidth_clear(&r->band);
-    ems_free(r->ahead);
+    ems_free(r->ahead.frames);
     ems_free(r->done);
     ems_free(r->two);
     *r = (ems_revive){0};
@@ -39,11 +39,12 @@ static void hear(void *user, const float *x, size_t frames, size_t channels)
 
 static int take_memory(ems_revive *r, ems_error *err)
 {
-    r->room = r->enhancer.net->time;
-    r->ahead = ems_alloc(r->room * r->channels, sizeof *r->ahead);
     r->done = ems_alloc(r->enhancer.chunk * r->channels, sizeof *r->done);
     r->two = ems_alloc(r->enhancer.chunk * 2, sizeof *r->two);
-    return r->ahead && r->done && r->two ? EMS_OK : ems_out_of_memory(err);
+    if (!r->done || !r->two)
+        return ems_out_of_memory(err);
+    return ems_ahead_begin(&r->ahead, r->enhancer.net->time, r->channels,
+                           err);
 }
 
 static int begin(void *user, ems_error *err)
@@ -66,32 +67,13 @@ static int begin(void *user, ems_error *err)
     return code < 0 ? code : 1;
 }
 
-/* Frames from `at` on, decoded as far as need be; two channels of them. */
+/* Two channels of frames from `at` on. */
 static int read_pair(void *user, float *x, size_t at, size_t frames,
                      ems_error *err)
 {
     ems_revive *r = user;
-    const size_t c = r->channels, drop = at - r->from;
-    memmove(r->ahead, r->ahead + drop * c,
-            (r->count - drop) * c * sizeof *r->ahead);
-    r->from = at;
-    r->count -= drop;
-    while (r->count < frames) {
-        const int64_t n = r->read(r->source, r->ahead + r->count * c,
-                                  (int64_t)(frames - r->count), err);
-        if (n < 0)
-            return (int)n;
-        if (n == 0)
-            break;
-        r->count += (size_t)n;
-    }
-    const size_t second = r->pair + 1 < c ? r->pair + 1 : r->pair;
-    for (size_t i = 0; i < frames; i++) {
-        const float *from = r->ahead + i * c;
-        x[2 * i] = i < r->count ? from[r->pair] : 0;
-        x[2 * i + 1] = i < r->count ? from[second] : 0;
-    }
-    return EMS_OK;
+    return ems_ahead_pair(&r->ahead, x, at, frames, r->pair, r->read,
+                          r->source, err);
 }
 
 /* The next chunk of all channels. */

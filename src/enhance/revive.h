@@ -5,9 +5,9 @@
  * length. */
 #ifndef EMS_REVIVE_H
 #define EMS_REVIVE_H
+#include "enhance/ahead.h"
 #include "enhance/bandwidth.h"
 #include "enhance/restore.h"
-#include "media/track.h"
 
 typedef struct ems_revive {
     ems_enhancer enhancer;
@@ -17,8 +17,8 @@ typedef struct ems_revive {
     double rate;
     size_t channels, total; /* frames heard */
     double edge;            /* Hz; 0: none */
-    float *ahead;           /* [room, channels] from frame `from` on */
-    size_t from, count, room, pair;
+    ems_ahead ahead;
+    size_t pair;            /* the first of two channels */
     float *done, *two;      /* [chunk, channels], [chunk, 2] */
     size_t at, given, ready; /* frame of done[0]; frames of it given, there */
     ems_sound_read *read;   /* where frames come from, while in a call */

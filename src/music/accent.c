@@ -10,8 +10,6 @@ static const double CRASH_GAP = 4.0;  /* seconds from one to the next */
 static const double ABOUT = 4.0;      /* seconds: drums so near are about */
 static const double DRUM = 0.15;      /* seconds, a note of drums */
 static const double LEAST = 0.1;      /* seconds, a note of bass */
-/* Where the plan's section does not say who plays. */
-static const double BASS_FROM = -0.6, DRUMS_FROM = -0.15;
 
 typedef struct stroke { /* the notes of one moment */
     double time, longest;
@@ -58,16 +56,7 @@ static int may_play(const ems_plan *plan, double time, int family)
             : 0;
     if (families)
         return families >> family & 1;
-    return arousal_at(plan, time) >=
-           (family == EMS_BASS ? BASS_FROM : DRUMS_FROM);
-}
-
-static int is_spoken(const ems_plan *plan, double time)
-{
-    for (size_t i = 0; i < plan->speech_count; i++)
-        if (plan->speech[i].from <= time && plan->speech[i].to > time)
-            return 1;
-    return 0;
+    return arousal_at(plan, time) >= ems_plan_enters[family];
 }
 
 /* Is one of the first `count` notes a drum near `time`? */
@@ -129,7 +118,7 @@ int ems_accent_hits(ems_piece *p, const ems_plan *plan, const double *hits,
                             LOWEST_BASS +
                                 (s.lowest + 12 - LOWEST_BASS % 12) % 12, err);
         if (code == EMS_OK && may_play(plan, time, EMS_DRUMS) &&
-            !is_spoken(plan, time)) {
+            !ems_plan_spoken(plan, time, 0)) {
             code = add_drums(p, notes, &s, arousal_at(plan, time), crash,
                              err);
             last_crash = crash || s.crash ? time : last_crash;

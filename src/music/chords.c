@@ -1,8 +1,8 @@
 #include "music/chords.h"
 
-#include <math.h>
+#include "music/vocab.h"
 
-enum { LEAST = 3, ALL = 0xfff };
+enum { LEAST = 3 };
 static const double TOGETHER = 0.03; /* seconds */
 
 /* Pitch classes over the root, bits: triads and seventh chords. */
@@ -11,16 +11,11 @@ static const unsigned kind[] = {
     0x891, 0x489, 0x491, /* major, minor, dominant seventh */
 };
 
-static unsigned turned(unsigned classes, int by)
-{
-    return (classes << by | classes >> (12 - by)) & ALL;
-}
-
 static int is_known(unsigned classes)
 {
     for (size_t k = 0; k < sizeof kind / sizeof *kind; k++)
         for (int root = 0; root < 12; root++)
-            if ((classes & ~turned(kind[k], root)) == 0)
+            if ((classes & ~ems_classes_up(kind[k], root)) == 0)
                 return 1;
     return 0;
 }

@@ -19,7 +19,8 @@ enum {
     MOST_VOICES = 64,
     MOST_GUIDANCE = 20,
 };
-/* Unless asked for: guidance, and the nucleus (the paper's where it composes). */
+/* Unless asked for: guidance, and the nucleus; the paper's in its own way of
+ * composing. */
 static const double LED = 3, ALONE = 1.5, WIDE = 0.75, NARROW = 0.6;
 
 typedef struct composer {
@@ -116,7 +117,7 @@ static int set_hits(ems_brief *b, ems_error *err)
     double time = p->ending_time;
     if (ending == EMS_ENDING_AUTO)
         ending = ems_plan_ending(p, &time);
-    b->ending = b->exact && ending == EMS_ENDING_CHORD;
+    b->ending = b->led && ending == EMS_ENDING_CHORD;
     if (b->ending && (n == 0 || time > p->hits[n - 1]))
         b->hits[b->hit_count++] = time;
     return EMS_OK;
@@ -130,7 +131,7 @@ static int set_time(ems_brief *b, ems_error *err)
         return ems_out_of_memory(err);
     memcpy(b->marks, b->hits, b->hit_count * sizeof *b->marks);
     b->end = b->plan->duration;
-    if (!b->exact)
+    if (!b->led)
         return EMS_OK;
     int code = EMS_OK;
     if (!b->part && b->metred)
@@ -158,7 +159,7 @@ static int set_window(ems_brief *b, ems_error *err)
 
 static int set_voices(composer *c)
 {
-    c->voices = c->brief.exact ? (size_t)c->brief.options->candidates : 1;
+    c->voices = c->brief.led ? (size_t)c->brief.options->candidates : 1;
     c->brief.pool = ems_pool_new(ems_run_threads(c->run), c->err);
     c->voice = c->brief.pool ? ems_alloc(c->voices, sizeof *c->voice) : NULL;
     if (!c->voice)
@@ -178,10 +179,10 @@ static int set_out(composer *c)
     ems_brief *b = &c->brief;
     int code = check_options(c);
     b->guidance = !isnan(b->options->guidance) ? b->options->guidance
-                  : b->exact                   ? LED
+                  : b->led                     ? LED
                                                : ALONE;
     b->top_p = !isnan(b->options->top_p) ? b->options->top_p
-               : b->exact                ? WIDE
+               : b->led                  ? WIDE
                                          : NARROW;
     if (code == EMS_OK)
         code = open_model(c);
@@ -273,7 +274,7 @@ static int fit_bars(const composer *c, ems_piece *piece)
 {
     ems_bar_fit fit;
     int code = EMS_OK;
-    const size_t hits = c->brief.exact ? c->brief.hit_count : 0;
+    const size_t hits = c->brief.led ? c->brief.hit_count : 0;
     for (size_t i = 0; i < hits && code == EMS_OK; i++)
         code = ems_piece_add_marker(
             piece, (ems_marker){.time = c->brief.hits[i],
@@ -289,7 +290,7 @@ static int finish_voice(const composer *c, ems_voice *v)
 {
     const ems_brief *b = &c->brief;
     int code = ems_decoder_finish(&v->decoder, c->err);
-    if (code == EMS_OK && b->exact)
+    if (code == EMS_OK && b->led)
         code = ems_accent_hits(v->piece, b->plan, b->hits, b->hit_count,
                                c->err);
     if (code < 0)
@@ -400,7 +401,7 @@ static int compose_part(const composer *whole, ems_keep *k, size_t i)
         .silent = k->parts[i].locked, .stream = k->stream + 64 * i,
     };
     composer c = {.brief = {.plan = whole->brief.plan,
-                            .options = whole->brief.options, .exact = 1,
+                            .options = whole->brief.options, .led = 1,
                             .metred = 1, .part = &part},
                   .run = whole->run, .err = whole->err};
     int code = set_out(&c);
@@ -456,7 +457,7 @@ ems_piece *ems_compose(const ems_plan *plan,
     const ems_compose_options defaults = ems_compose_defaults();
     composer c = {
         .brief = {.plan = plan, .options = options ? options : &defaults,
-                  .exact = plan->sync != EMS_SYNC_PAPER,
+                  .led = plan->sync != EMS_SYNC_PAPER,
                   .metred = plan->sync == EMS_SYNC_EXACT},
         .run = run, .err = err ? err : &own,
     };

@@ -30,8 +30,7 @@ static unsigned scale_of(const double pitch_class[12])
     for (int i = 0; i < 12; i++)
         total += pitch_class[i];
     for (int root = 0; root < 12; root++) {
-        const unsigned scale =
-            (unsigned)(MAJOR << root | MAJOR >> (12 - root)) & ANY_PITCH;
+        const unsigned scale = ems_classes_up(MAJOR, root);
         double sum = 0;
         for (int i = 0; i < 12; i++)
             sum += scale >> i & 1 ? pitch_class[i] : 0;
@@ -171,12 +170,6 @@ static int is_on(int token)
     return ems_is_note(token) && ems_note_is_on(token);
 }
 
-static int in_chord(int token)
-{
-    const int f = ems_note_family(token);
-    return f == EMS_GUITAR || f == EMS_PIANO || f == EMS_STRINGS;
-}
-
 static int note_banned(const ems_guide *g, int token)
 {
     const int f = ems_note_family(token);
@@ -256,8 +249,8 @@ static int chord_likely(const ems_guide *g, const float *logits)
 {
     uint8_t chosen[EMS_VOCAB] = {0};
     for (int token = EMS_FIRST_NOTE; token <= EMS_LAST_NOTE; token++)
-        chosen[token] = is_on(token) && in_chord(token) &&
-                        !note_banned(g, token);
+        chosen[token] = is_on(token) && !note_banned(g, token) &&
+                        ems_is_melodic(ems_note_family(token));
     return ems_sampler_share(logits, chosen) >= EMS_GUIDE_CHORD_SHARE;
 }
 
@@ -326,8 +319,7 @@ static void step_on(ems_guide *g, int f, int k)
     g->silent_since = g->cursor;
     if (f != EMS_DRUMS)
         g->pitched++;
-    if (f == EMS_GUITAR || f == EMS_PIANO || f == EMS_STRINGS)
-        g->chord_notes++;
+    g->chord_notes += ems_is_melodic(f);
 }
 
 static void step_off(ems_guide *g, int f, int k)

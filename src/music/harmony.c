@@ -1,10 +1,11 @@
 #include "music/harmony.h"
 
 #include "base/rng.h"
+#include "music/vocab.h"
 
 enum {
-    CHORDS = 9, PHRASE = 4, FORM = 4, BRIDGE = 2, /* A A B A */
-    STREAM = 0x68617200, OCTAVE = 12, ANY_PITCH = 0xfff,
+    CHORDS = 9, FORM = 4, BRIDGE = 2, /* A A B A */
+    STREAM = 0x68617200,
     TONIC = 0, MAJOR_DOMINANT = 4, MINOR_DOMINANT = 3,
     MAJOR = 0xab5,       /* bits 0 2 4 5 7 9 11 */
     LYDIAN = 0xad5,      /* 0 2 4 6 7 9 11: for the dominant's dominant */
@@ -76,6 +77,11 @@ static int walk(uint64_t seed, int minor, int bridge, size_t at)
     return chord;
 }
 
+int ems_in_bridge(size_t bar)
+{
+    return bar / EMS_PHRASE % FORM == BRIDGE;
+}
+
 ems_chord ems_harmony_at(uint64_t seed, int minor, size_t bar,
                          ems_cadence cadence)
 {
@@ -84,11 +90,8 @@ ems_chord ems_harmony_at(uint64_t seed, int minor, size_t bar,
     const int chord =
         cadence == EMS_CADENCE_CLOSE     ? TONIC
         : cadence == EMS_CADENCE_PREPARE ? dominant
-                                         : walk(seed, minor,
-                                                bar / PHRASE % FORM == BRIDGE,
-                                                bar % PHRASE);
+                                         : walk(seed, minor, ems_in_bridge(bar),
+                                                bar % EMS_PHRASE);
     const function *f = &FUNCTION[minor][chord];
-    const unsigned pitches = f->above << f->root;
-    return (ems_chord){f->root, (pitches | pitches >> OCTAVE) & ANY_PITCH,
-                       f->scale};
+    return (ems_chord){f->root, ems_classes_up(f->above, f->root), f->scale};
 }

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { EMS_PHRASE = 4 }; /* bars */
+
 typedef struct ems_chord {
     int root;         /* semitones above the tonic */
     unsigned pitches; /* a bit for each pitch class above the tonic */
@@ -22,6 +24,8 @@ typedef enum ems_cadence {
     EMS_CADENCE_NONE, EMS_CADENCE_PREPARE, EMS_CADENCE_CLOSE
 } ems_cadence;
 
+/* Is this bar of a section in B of the form? */
+int ems_in_bridge(size_t bar);
 /* Of bar `bar`, counted from the beginning of a section whose seed this is.
  * PREPARE: the bar before the ending's; CLOSE: the ending's. The same for the
  * same arguments everywhere. */

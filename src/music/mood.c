@@ -45,11 +45,6 @@ void ems_mood_key(ems_mood *m, int tonic, int minor)
     }
 }
 
-static unsigned turn(unsigned scale, int by)
-{
-    return (scale << by | scale >> (12 - by)) & 0xfff;
-}
-
 void ems_mood_set(ems_mood *m, double valence, double arousal)
 {
     const double v = limit(valence, -1, 1);
@@ -72,8 +67,8 @@ void ems_mood_set(ems_mood *m, double valence, double arousal)
 
 void ems_mood_chord(ems_mood *m, ems_chord chord)
 {
-    m->chord = turn(chord.pitches, m->tonic);
-    m->scale = turn(chord.scale, m->tonic);
+    m->chord = ems_classes_up(chord.pitches, m->tonic);
+    m->scale = ems_classes_up(chord.scale, m->tonic);
     m->root = (chord.root + m->tonic) % 12;
 }
 

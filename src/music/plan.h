@@ -87,6 +87,10 @@ ems_ending ems_plan_ending(const ems_plan *p, double *time);
 uint64_t ems_plan_section_seed(uint64_t seed, size_t section);
 /* The section that is on at `time`, from 0; 0 without sections. */
 size_t ems_plan_section_at(const ems_plan *p, double time);
+/* The arousal from which on a family plays where a plan does not say. */
+extern const double ems_plan_enters[EMS_FAMILIES];
+/* Does somebody speak at `time`, or begin within `soon` seconds? */
+int ems_plan_spoken(const ems_plan *p, double time, double soon);
 /* What is wrong with a plan although it can be read: `each` gets a sentence
  * that begins with `name` and the JSON path. Returns how many. */
 int ems_plan_contradictions(const ems_plan *p, const char *name,

@@ -16,8 +16,7 @@ static const double SHORTEST_WITH_ENDING = 6; /* seconds */
 static const double ENDING = 2.5;   /* how long the last chord stands */
 static const double LATE_HIT = 3.5; /* a hit this late is the ending */
 
-/* Families that play from this arousal on. */
-static const double ENTERS[EMS_FAMILIES] = {
+const double ems_plan_enters[EMS_FAMILIES] = {
     [EMS_BASS] = -0.6, [EMS_DRUMS] = -0.15, [EMS_GUITAR] = -0.35,
     [EMS_PIANO] = -2, [EMS_STRINGS] = -2};
 
@@ -135,7 +134,7 @@ static unsigned families_at(double arousal)
 {
     unsigned families = 0;
     for (int f = 0; f < EMS_FAMILIES; f++)
-        if (arousal >= ENTERS[f])
+        if (arousal >= ems_plan_enters[f])
             families |= 1u << f;
     return families;
 }
@@ -215,6 +214,14 @@ size_t ems_plan_section_at(const ems_plan *p, double time)
             high = mid;
     }
     return low ? low - 1 : 0;
+}
+
+int ems_plan_spoken(const ems_plan *p, double time, double soon)
+{
+    for (size_t i = 0; i < p->speech_count; i++)
+        if (p->speech[i].from <= time + soon && p->speech[i].to > time)
+            return 1;
+    return 0;
 }
 
 /* ---- The ending ---------------------------------------------------------- */

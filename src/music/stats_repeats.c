@@ -1,18 +1,13 @@
 #include "music/stats_repeats.h"
 
 #include "base/mem.h"
+#include "music/vocab.h"
 
 #include <string.h>
 
 #define STROKE 0.010 /* seconds: notes so near are one stroke */
 enum { PLACES = 96 /* twelfths of a beat in a bar */, MIDDLE_C = 60,
        PHRASE = 4 };
-
-static int is_melodic(const ems_note *n)
-{
-    return n->family == EMS_GUITAR || n->family == EMS_PIANO ||
-           n->family == EMS_STRINGS;
-}
 
 typedef struct strokes { /* of one family */
     double since;        /* the one that is being read */
@@ -37,7 +32,7 @@ double ems_stats_struck_again(const ems_piece *p)
     for (size_t i = 0; i < p->note_count; i++) {
         const ems_note *n = &p->notes[i];
         strokes *s = &all[n->family];
-        if (!is_melodic(n))
+        if (!ems_is_melodic(n->family))
             continue;
         if (n->start > s->since + STROKE) {
             end_stroke(s);
@@ -68,7 +63,7 @@ static void take_tops(uint8_t (*top)[PLACES], const ems_piece *p)
                p->bars[bar + 1].start <= n->start + STROKE)
             bar++;
         const double length = bar_end(p, bar) - p->bars[bar].start;
-        if (!is_melodic(n) || n->pitch < MIDDLE_C || !(length > 0))
+        if (!ems_is_melodic(n->family) || n->pitch < MIDDLE_C || !(length > 0))
             continue;
         const double at = 12 * p->bars[bar].beats *
                           (n->start - p->bars[bar].start) / length + 0.5;

@@ -5,7 +5,6 @@
 enum {
     MIDDLE_C = 60,
     LOWEST = 60,   /* what lies below is accompaniment */
-    FORM = 4, BRIDGE = 2, /* A A B A, as in harmony.c */
     OCTAVE = 12, ANY_PITCH = 0xfff,
 };
 static const double BACK = 1.6;   /* logarithm of the prior of its notes, */
@@ -22,8 +21,7 @@ void ems_theme_bar(ems_theme *t, size_t bar, int tonic, unsigned scale)
 {
     t->tonic = tonic;
     t->scale = scale ? scale : ANY_PITCH;
-    t->bar = bar / EMS_THEME_BARS % FORM == BRIDGE
-                 ? -1 : (int)(bar % EMS_THEME_BARS);
+    t->bar = ems_in_bridge(bar) ? -1 : (int)(bar % EMS_THEME_BARS);
     t->returns = t->bar >= 0 && t->notes[t->bar] > 0;
 }
 
@@ -74,13 +72,14 @@ void ems_theme_apply(const ems_theme *t, int tick, int step, double steer,
         next++;
     if (next > 0 && note[next - 1].twelfth == now) {
         const int pitch = sounding_pitch(t, note[next - 1].pitch);
-        add_notes(EMS_GUITAR, pitch, steer, logits);
-        add_notes(EMS_PIANO, pitch, steer, logits);
-        add_notes(EMS_STRINGS, pitch, steer, logits);
+        for (int f = 0; f < EMS_FAMILIES; f++)
+            if (ems_is_melodic(f))
+                add_notes(f, pitch, steer, logits);
     }
-    const int left = next < n ? note[next].twelfth * step - tick : EMS_MAX_SHIFT;
-    for (int k = 1; k <= EMS_MAX_SHIFT && next < n; k++)
-        if (k >= left)
-            logits[EMS_SHIFT_BASE + k] += (float)(steer *
-                                                  (k == left ? STOP : PASS));
+    if (next == n)
+        return;
+    const int left = note[next].twelfth * step - tick;
+    for (int k = left; k <= EMS_MAX_SHIFT; k++)
+        logits[EMS_SHIFT_BASE + k] += (float)(steer *
+                                              (k == left ? STOP : PASS));
 }

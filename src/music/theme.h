@@ -9,9 +9,10 @@
  * density and instruments. */
 #ifndef EMS_THEME_H
 #define EMS_THEME_H
-#include <stddef.h>
+#include "music/harmony.h"
 
-enum { EMS_THEME_BARS = 4, EMS_THEME_NOTES = 24 /* of a bar, at most */ };
+enum { EMS_THEME_BARS = EMS_PHRASE,
+       EMS_THEME_NOTES = 24 /* of a bar, at most */ };
 
 typedef struct ems_theme_note {
     int twelfth; /* of a beat, from the bar line */

@@ -23,6 +23,19 @@ enum {
 #define EMS_TICK 0.008 /* seconds */
 #define EMS_OFFSET_REACH 8.0 /* seconds a boundary is foreseen */
 
+/* Guitar, piano or strings: who plays chords and melodies. */
+static inline int ems_is_melodic(int family)
+{
+    return family == EMS_GUITAR || family == EMS_PIANO ||
+           family == EMS_STRINGS;
+}
+
+/* A set of pitch classes, a bit for each, so many semitones higher (0..12). */
+static inline unsigned ems_classes_up(unsigned classes, int semitones)
+{
+    return (classes << semitones | classes >> (12 - semitones)) & 0xfff;
+}
+
 static inline int ems_is_shift(int token)
 {
     return token > EMS_SHIFT_BASE && token <= EMS_SHIFT_BASE + EMS_MAX_SHIFT;

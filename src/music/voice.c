@@ -16,8 +16,6 @@ static const double SPOKEN = 0.5; /* of the notes while somebody speaks, and */
 static const unsigned LEADERS = 1u << EMS_DRUMS | 1u << EMS_GUITAR; /* but
                                    without these */
 static const double CADENCE = 2.0; /* seconds, where no bars are planned */
-static const unsigned MELODIC = 1u << EMS_GUITAR | 1u << EMS_PIANO |
-                                1u << EMS_STRINGS;
 static const double RUSH = 1.5; /* times the mood's notes a second at most */
 
 /* ---- The model's input --------------------------------------------------- */
@@ -44,7 +42,7 @@ static ems_affect_point emotion_now(const ems_voice *v)
 {
     const ems_plan *p = v->brief->plan;
     ems_affect_point now;
-    if (v->brief->exact)
+    if (v->brief->led)
         ems_curve_at(p->curve, p->knot_count,
                      ems_clock_film(&v->brief->clock, v->bounds.cursor),
                      &now.valence, &now.arousal);
@@ -88,7 +86,7 @@ static int tell(ems_voice *v, int token, ems_error *err)
     if (v->count > v->brief->window)
         return refill(v, err);
     /* Only where music may turn. */
-    if (!v->brief->exact || (token != EMS_BAR && token != EMS_CHORD))
+    if (!v->brief->led || (token != EMS_BAR && token != EMS_CHORD))
         return 1;
     const ems_affect_point now = emotion_now(v);
     if (distance(now, v->read) > CHANGED)
@@ -114,14 +112,6 @@ static void enter_section(ems_voice *v, size_t section)
     ems_mood_key(&v->mood, s->tonic, s->minor);
 }
 
-static int is_spoken(const ems_plan *p, double time)
-{
-    for (size_t i = 0; i < p->speech_count; i++)
-        if (p->speech[i].from <= time + NEAR && p->speech[i].to > time)
-            return 1;
-    return 0;
-}
-
 /* Who may play in the bar at `time`, and how much. */
 static void choose_players(ems_voice *v, double time)
 {
@@ -132,7 +122,7 @@ static void choose_players(ems_voice *v, double time)
     families = families ? families : (1u << EMS_FAMILIES) - 1;
     if (b->part && families & ~b->part->silent)
         families &= ~b->part->silent;
-    if (is_spoken(p, time)) {
+    if (ems_plan_spoken(p, time, NEAR)) {
         if (families & ~LEADERS)
             families &= ~LEADERS;
         v->guide.rush *= SPOKEN;
@@ -211,7 +201,7 @@ static void listen(ems_voice *v, int token)
     int step;
     const int tick = ems_guide_tick(&v->guide, &step);
     if (step > 0 && ems_is_note(token) && ems_note_is_on(token) &&
-        1u << ems_note_family(token) & MELODIC)
+        ems_is_melodic(ems_note_family(token)))
         ems_theme_strike(&v->theme, tick / step, ems_note_pitch(token));
 }
 
@@ -219,7 +209,7 @@ static void listen(ems_voice *v, int token)
 static int take_token(ems_voice *v, int token, ems_error *err)
 {
     float left = ems_boundaries_step(&v->bounds, token);
-    if (v->brief->exact) {
+    if (v->brief->led) {
         if (token == EMS_BAR) {
             v->bar++;
             feel(v);
@@ -232,7 +222,7 @@ static int take_token(ems_voice *v, int token, ems_error *err)
     v->count++;
     v->tokens[v->count] = (uint16_t)token;
     v->seconds[v->count] = left;
-    const double film = v->brief->exact
+    const double film = v->brief->led
                             ? ems_clock_film(&v->brief->clock,
                                              v->bounds.cursor)
                             : v->bounds.cursor;
@@ -324,7 +314,7 @@ static void weigh(ems_voice *v, int token, const uint8_t *banned)
     if (!v->brief->options->likelihood || token < 0)
         return;
     const ems_guide_phase phase = v->guide.phase;
-    const int at_hit = v->brief->exact && (phase == EMS_GUIDE_ONS ||
+    const int at_hit = v->brief->led && (phase == EMS_GUIDE_ONS ||
                                            phase == EMS_GUIDE_AFTER);
     const int on = ems_is_note(token) && ems_note_is_on(token);
     if (ems_is_shift(token) || token == EMS_CHORD)
@@ -368,7 +358,7 @@ static int guided_choice(ems_voice *v)
 
 int ems_voice_step(ems_voice *v, int *token, float *seconds, ems_error *err)
 {
-    *token = v->brief->exact ? guided_choice(v) : free_choice(v);
+    *token = v->brief->led ? guided_choice(v) : free_choice(v);
     v->done = *token < 0;
     if (v->done)
         return 0;
@@ -389,18 +379,18 @@ static int make_room(ems_voice *v, ems_error *err)
     const ems_brief *b = v->brief;
     v->session = ems_session_new(b->net, b->pool, err);
     v->piece = v->session ? ems_piece_new(b->plan->duration, err) : NULL;
-    const int guided = b->guidance != 1;
-    if (v->piece && guided)
+    const int twice = b->guidance != 1;
+    if (v->piece && twice)
         v->plain = ems_session_new(b->net, b->pool, err);
-    if (!v->piece || (guided && !v->plain))
+    if (!v->piece || (twice && !v->plain))
         return EMS_ENOMEM;
     v->served = ems_alloc(b->hit_count, 1);
     v->tokens = ems_alloc(b->window + 2, sizeof *v->tokens);
     v->seconds = ems_alloc(b->window + 2, sizeof *v->seconds);
-    if (guided && !b->exact)
+    if (twice && !b->led)
         v->far = ems_alloc(b->window + 2, sizeof *v->far);
     if (!v->served || !v->tokens || !v->seconds ||
-        (guided && !b->exact && !v->far))
+        (twice && !b->led && !v->far))
         return ems_out_of_memory(err);
     for (size_t i = 0; v->far && i < b->window + 2; i++)
         v->far[i] = EMS_OFFSET_REACH;
@@ -423,12 +413,12 @@ int ems_voice_start(ems_voice *v, const ems_brief *b, uint64_t stream,
     ems_boundaries_start(&v->bounds, b->marks, v->served, b->hit_count);
     ems_mood_start(&v->mood, b->plan->seed, b->options->steer);
     ems_theme_start(&v->theme);
-    ems_guide_start(&v->guide, b->marks, b->exact ? b->hit_count : 0,
+    ems_guide_start(&v->guide, b->marks, b->led ? b->hit_count : 0,
                     b->ending);
     if (b->metred)
         ems_guide_bars(&v->guide, b->clock.score, b->clock.step,
                        b->clock.bars);
-    ems_decoder_start(&v->decoder, v->piece, !b->exact);
+    ems_decoder_start(&v->decoder, v->piece, !b->led);
     return prime(v, err);
 }
 

@@ -26,7 +26,7 @@ typedef struct ems_brief { /* what all voices of a plan share */
     const ems_plan *plan;
     const ems_compose_options *options;
     double guidance, top_p; /* theirs, or what suits the way of composing */
-    int exact;           /* led to hits */
+    int led;             /* to hits, by the guide */
     int metred;          /* and in bars that are planned */
     ems_net *net;
     ems_pool *pool;
@@ -52,7 +52,7 @@ typedef struct ems_voice {
     ems_token_decoder decoder;
     ems_sampler sampler;
     ems_guide guide;
-    ems_mood mood;       /* exact mode only */
+    ems_mood mood;       /* where the guide leads */
     ems_theme theme;     /* likewise */
     ems_boundaries bounds;
     uint8_t *served;
