@@ -165,7 +165,8 @@ static int check_job(const job *j)
                         " itself; give another name", j->out);
     if (!ems_soundfont_find(j->options->render.soundfont, j->err))
         return j->err->code;
-    const int code = ems_media_can_write(j->out, j->err);
+    const int code = ems_mux_possible(j->video, j->out, &j->options->mux,
+                                      j->err);
     return code < 0 ? code : ems_model_ready(j->options->compose.model, j->err);
 }
 

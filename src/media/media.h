@@ -76,8 +76,11 @@ int ems_media_picture(const char *path,
                                   ems_error *err),
                       void *user, const ems_run *run, ems_error *err);
 
-/* Does the suffix of `name` say what ems_mux shall write? EMS_EINVAL. */
-int ems_media_can_write(const char *name, ems_error *err);
+/* Could ems_mux make `out` of `video`? The suffix names a container that takes
+ * the pictures, and the file can be written; no packet is read, nothing stays.
+ * The error is the one ems_mux would end with. */
+int ems_mux_possible(const char *video, const char *out,
+                     const ems_mux_options *options, ems_error *err);
 
 /* Write the sound of `from` to `to`, stereo at 48 kHz, in what suits the
  * suffix of its name: .flac (16 or 24 bits), .opus and .ogg (Opus). */

@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "base/run.h"
 #include "media/encode.h"
+#include "media/media.h"
 #include "media/outfile.h"
 #include "media/track.h"
 
@@ -112,7 +113,8 @@ static int is_same_file(const ems_source *in, const char *out)
 static int refuse_same_file(const muxing *m, const char *out)
 {
     struct stat a, b;
-    const int is_wav = stat(m->wav, &a) == 0 && stat(out, &b) == 0 &&
+    const int is_wav = m->wav && stat(m->wav, &a) == 0 &&
+                       stat(out, &b) == 0 &&
                        a.st_dev == b.st_dev && a.st_ino == b.st_ino;
     if (!is_wav && !is_same_file(&m->in, out))
         return EMS_OK;
@@ -386,7 +388,8 @@ static int copy_packets(muxing *m)
     return code;
 }
 
-static int mux(muxing *m, const char *out)
+/* All that tells whether `out` can hold these streams. */
+static int prepare(muxing *m, const char *out)
 {
     int code = open_input(m);
     if (code == EMS_OK)
@@ -394,16 +397,20 @@ static int mux(muxing *m, const char *out)
     if (code == EMS_OK)
         code = ems_outfile_open(&m->out, out, &m->in, m->err);
     if (code == EMS_OK)
-        code = find_first(m);
-    if (code == EMS_OK)
         code = ems_encoder_open(&m->encoder, m->out.format->oformat,
                                 channels_of_sound(m), 16, out, m->err);
     if (code == EMS_OK && m->encoder.block > EMS_TRACK_BLOCK)
         code = ems_fail(m->err, EMS_EINTERNAL, "the encoder %s wants blocks "
                         "of %d", m->encoder.codec->codec->name,
                         m->encoder.block);
+    return code == EMS_OK ? add_streams(m) : code;
+}
+
+static int mux(muxing *m, const char *out)
+{
+    int code = prepare(m, out);
     if (code == EMS_OK)
-        code = add_streams(m);
+        code = find_first(m);
     if (code == EMS_OK)
         code = open_sound(m);
     if (code == EMS_OK)
@@ -436,6 +443,43 @@ static int check_options(const ems_mux_options *o, ems_error *err)
     return EMS_OK;
 }
 
+static int begin(muxing *m, const char *video, const ems_mux_options *options,
+                 const ems_run *run, ems_error *err)
+{
+    m->video = video;
+    m->options = options ? *options : ems_mux_defaults();
+    m->run = run;
+    m->err = err;
+    m->packet = av_packet_alloc();
+    m->ratio = (ems_speech_ratio){.speech = NAN, .before = NAN, .after = NAN};
+    return m->packet ? check_options(&m->options, err)
+                     : ems_out_of_memory(err);
+}
+
+static void end(muxing *m)
+{
+    av_packet_free(&m->packet);
+    ems_track_close(&m->track);
+    ems_duck_close(&m->duck);
+    ems_encoder_close(&m->encoder);
+    ems_outfile_discard(&m->out);
+    ems_source_close(&m->in);
+    ems_free(m);
+}
+
+int ems_mux_possible(const char *video, const char *out,
+                     const ems_mux_options *options, ems_error *err)
+{
+    muxing *m = ems_alloc(1, sizeof *m);
+    if (!m)
+        return ems_out_of_memory(err);
+    int code = begin(m, video, options, NULL, err);
+    if (code == EMS_OK)
+        code = prepare(m, out);
+    end(m);
+    return code;
+}
+
 int ems_mux_filtered(const char *video, const char *wav, const char *out,
                      const ems_mux_options *options,
                      const ems_sound_filter *filter, ems_speech_ratio *speech,
@@ -448,26 +492,13 @@ int ems_mux_filtered(const char *video, const char *wav, const char *out,
     muxing *m = ems_alloc(1, sizeof *m);
     if (!m)
         return ems_out_of_memory(err);
-    m->video = video;
     m->wav = wav;
-    m->options = options ? *options : ems_mux_defaults();
     m->filter = filter;
-    m->run = run;
-    m->err = err;
-    m->packet = av_packet_alloc();
-    m->ratio = (ems_speech_ratio){.speech = NAN, .before = NAN, .after = NAN};
-    int code = m->packet ? check_options(&m->options, err)
-                         : ems_out_of_memory(err);
+    int code = begin(m, video, options, run, err);
     if (code == EMS_OK)
         code = mux(m, out);
     if (speech)
         *speech = m->ratio;
-    av_packet_free(&m->packet);
-    ems_track_close(&m->track);
-    ems_duck_close(&m->duck);
-    ems_encoder_close(&m->encoder);
-    ems_outfile_discard(&m->out);
-    ems_source_close(&m->in);
-    ems_free(m);
+    end(m);
     return code;
 }

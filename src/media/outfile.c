@@ -24,11 +24,6 @@ static const AVOutputFormat *container_of(const char *name, ems_error *err)
     return NULL;
 }
 
-int ems_media_can_write(const char *name, ems_error *err)
-{
-    return container_of(name, err) ? EMS_OK : EMS_EINVAL;
-}
-
 /* "file:" keeps FFmpeg from taking a name for an address. */
 static int open_format(ems_outfile *o, const AVOutputFormat *container,
                        ems_error *err)

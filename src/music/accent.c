@@ -14,7 +14,7 @@ static const double LEAST = 0.1;      /* seconds, a note of bass */
 typedef struct stroke { /* the notes of one moment */
     double time, longest;
     int lowest;          /* pitch, no drums; 0: there is none */
-    int bass, kick, crash;
+    int bass, kick;
 } stroke;
 
 /* Notes from *next on; none before is that late. */
@@ -28,8 +28,6 @@ static stroke stroke_at(const ems_piece *p, size_t *next, double time)
         const ems_note *n = &p->notes[i];
         if (n->family == EMS_DRUMS) {
             s.kick |= n->pitch == KICK || n->pitch == KICK - 1;
-            s.crash |= n->pitch == CRASH || n->pitch == 52 ||
-                       n->pitch == 55 || n->pitch == 57;
             continue;
         }
         s.bass |= n->family == EMS_BASS;
@@ -69,6 +67,25 @@ static int drums_about(const ems_piece *p, size_t count, double time)
     return 0;
 }
 
+static int is_crash(const ems_note *n)
+{
+    return n->family == EMS_DRUMS &&
+           (n->pitch == CRASH || n->pitch == 52 || n->pitch == 55 ||
+            n->pitch == 57);
+}
+
+/* Has a cymbal crashed in the last CRASH_GAP, or does it now? */
+static int crashed(const ems_piece *p, double time)
+{
+    for (size_t i = 0; i < p->note_count; i++) {
+        const double ago = time - p->notes[i].start;
+        if (is_crash(&p->notes[i]) && ago >= -TOGETHER &&
+            ago < CRASH_GAP - TOGETHER)
+            return 1;
+    }
+    return 0;
+}
+
 /* As long as the chord, at most to the next bass note. */
 static double bass_length(const ems_piece *p, size_t count, const stroke *s)
 {
@@ -90,12 +107,12 @@ static int add_note(ems_piece *p, const stroke *s, double length, int family,
 }
 
 static int add_drums(ems_piece *p, size_t count, const stroke *s,
-                     double arousal, int crash, ems_error *err)
+                     double arousal, ems_error *err)
 {
     if (arousal < 0 && !drums_about(p, count, s->time))
         return EMS_OK;
     int code = s->kick ? EMS_OK : add_note(p, s, DRUM, EMS_DRUMS, KICK, err);
-    if (code == EMS_OK && crash)
+    if (code == EMS_OK && !crashed(p, s->time))
         code = add_note(p, s, DRUM, EMS_DRUMS, CRASH, err);
     return code;
 }
@@ -104,13 +121,11 @@ int ems_accent_hits(ems_piece *p, const ems_plan *plan, const double *hits,
                     size_t count, ems_error *err)
 {
     const size_t notes = p->note_count; /* those added come behind */
-    double last_crash = -CRASH_GAP;
     size_t next = 0;
     int code = EMS_OK;
     for (size_t i = 0; i < count && code == EMS_OK; i++) {
         const double time = hits[i];
         const stroke s = stroke_at(p, &next, time);
-        const int crash = !s.crash && time - last_crash >= CRASH_GAP;
         if (s.lowest == 0)
             continue;
         if (!s.bass && may_play(plan, time, EMS_BASS))
@@ -118,11 +133,8 @@ int ems_accent_hits(ems_piece *p, const ems_plan *plan, const double *hits,
                             LOWEST_BASS +
                                 (s.lowest + 12 - LOWEST_BASS % 12) % 12, err);
         if (code == EMS_OK && may_play(plan, time, EMS_DRUMS) &&
-            !ems_plan_spoken(plan, time, 0)) {
-            code = add_drums(p, notes, &s, arousal_at(plan, time), crash,
-                             err);
-            last_crash = crash || s.crash ? time : last_crash;
-        }
+            !ems_plan_spoken(plan, time, 0))
+            code = add_drums(p, notes, &s, arousal_at(plan, time), err);
     }
     ems_piece_sort(p);
     return code;

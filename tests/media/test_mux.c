@@ -376,6 +376,18 @@ static void refuse(const char *video, const char *wav, const char *out,
     assert_int_equal(leftovers(EMS_SCRATCH "/out"), 0);
 }
 
+/* What is known before there is any music. */
+static void refuse_early(const char *video, const char *wav, const char *out,
+                         int want, const char *word)
+{
+    refuse(video, wav, out, want, word);
+    ems_error err = {0};
+    const int code = ems_mux_possible(video, out, NULL, &err);
+    if (code != want || !strstr(err.text, word))
+        fail_msg("%s -> %s: %d %s", video, out, code, err.text);
+    assert_int_equal(leftovers(EMS_SCRATCH "/out"), 0);
+}
+
 static void refusals(void **state)
 {
     (void)state;
@@ -386,17 +398,18 @@ static void refusals(void **state)
     unlink(clip_path("alias.mp4"));
     assert_int_equal(symlink(video, clip_path("alias.mp4")), 0);
     write_file(clip_path("text.wav"), "RIFFnothing", 11);
-    refuse(video, wav, video, EMS_EINVAL, "another name");
-    refuse(video, wav, clip_path("alias.mp4"), EMS_EINVAL, "another name");
+    refuse_early(video, wav, video, EMS_EINVAL, "another name");
+    refuse_early(video, wav, clip_path("alias.mp4"), EMS_EINVAL,
+                 "another name");
     refuse(video, wav, wav, EMS_EINVAL, "another name");
-    refuse(video, wav, out_path("x.webm"), EMS_EUNSUPPORTED, ".mkv");
-    refuse(video, wav, out_path("x.avi"), EMS_EUNSUPPORTED, ".mkv");
-    refuse(video, wav, out_path("x.wav"), EMS_EUNSUPPORTED, ".mkv");
-    refuse(video, wav, out_path("x"), EMS_EINVAL, "suffix");
-    refuse(video, wav, out_path("x.txt"), EMS_EINVAL, "suffix");
-    refuse(video, wav, out_path("x%03d.png"), EMS_EINVAL, "suffix");
-    refuse(video, wav, EMS_SCRATCH "/no such folder/x.mp4", EMS_EIO,
-           "no such folder");
+    refuse_early(video, wav, out_path("x.webm"), EMS_EUNSUPPORTED, ".mkv");
+    refuse_early(video, wav, out_path("x.avi"), EMS_EUNSUPPORTED, ".mkv");
+    refuse_early(video, wav, out_path("x.wav"), EMS_EUNSUPPORTED, ".mkv");
+    refuse_early(video, wav, out_path("x"), EMS_EINVAL, "suffix");
+    refuse_early(video, wav, out_path("x.txt"), EMS_EINVAL, "suffix");
+    refuse_early(video, wav, out_path("x%03d.png"), EMS_EINVAL, "suffix");
+    refuse_early(video, wav, EMS_SCRATCH "/no such folder/x.mp4", EMS_EIO,
+                 "no such folder");
     refuse(video, clip_path("text.wav"), out, EMS_EFORMAT, "text.wav");
     refuse(video, clip_path("missing.wav"), out, EMS_EIO, "missing.wav");
     refuse(clip_path("missing.mp4"), wav, out, EMS_EIO, "missing.mp4");
