@@ -992,7 +992,7 @@ enum {
     EMS_EVALUATE_NLL = 8,        /* of held-out music */
     EMS_EVALUATE_NOVELTY = 16,   /* passages shared with the training music */
     EMS_EVALUATE_ALL = 31,
-    EMS_EVALUATE_MEASURES = 20, EMS_EVALUATE_GRID = 5, EMS_EVALUATE_WAYS = 6,
+    EMS_EVALUATE_MEASURES = 21, EMS_EVALUATE_GRID = 5, EMS_EVALUATE_WAYS = 6,
     EMS_EVALUATE_TELLINGS = 5, EMS_EVALUATE_EARLY = 128 /* tokens */,
 };
 

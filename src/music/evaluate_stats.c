@@ -26,6 +26,7 @@ static const measure measures[] = {
     {"silence", AT(silence)},
     {"notes a second", AT(notes_per_second)},
     {"mean pitch", AT(mean_pitch)},
+    {"low notes sound", AT(ground)},
     {"longest note", AT(longest_note)},
     {"repeated span", AT(repeated_span)},
     {"repeated figures", AT(figures)},

@@ -301,17 +301,27 @@ int ems_guide_accept(ems_guide *g, int token)
 
 /* ---- What has happened --------------------------------------------------- */
 
+static void count_sounding(ems_guide *g, int f, int k, int by)
+{
+    if (f == EMS_DRUMS)
+        return;
+    g->sounding += by;
+    if (EMS_LOW_PITCH + k >= EMS_GROUND)
+        return;
+    g->low += by;
+    g->grounded = g->cursor;
+}
+
 static void step_on(ems_guide *g, int f, int k)
 {
     double *start = &g->start[f][k];
     if (*start >= 0)
         g->older[f][k] = *start;
     else
-        g->sounding += f != EMS_DRUMS;
+        count_sounding(g, f, k, 1);
     *start = g->cursor;
     g->ons++;
     g->part[f]++;
-    g->heard[f] = g->cursor;
     g->recent++;
     g->struck[f][k]++;
     if (f != EMS_DRUMS)
@@ -329,7 +339,7 @@ static void step_off(ems_guide *g, int f, int k)
         return;
     }
     if (g->start[f][k] >= 0)
-        g->sounding -= f != EMS_DRUMS;
+        count_sounding(g, f, k, -1);
     g->start[f][k] = NEVER;
 }
 
@@ -353,6 +363,8 @@ static void step_shift(ems_guide *g, int token)
     g->scale = g->key ? g->key : scale_of(g->pitch_class);
     if (g->sounding)
         g->silent_since = g->cursor;
+    if (g->low)
+        g->grounded = g->cursor;
 }
 
 double ems_guide_step(ems_guide *g, int token)

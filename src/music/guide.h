@@ -65,7 +65,6 @@ typedef struct ems_guide {
     int part[EMS_FAMILIES]; /* the note-ONs by family */
     int chord_notes, pitched; /* ONs since the hit's <CHORD> */
     double recent;       /* note-ONs, fading with a second */
-    double heard[EMS_FAMILIES]; /* when each began a note last; 0: never */
     double struck[EMS_FAMILIES][EMS_PITCHES]; /* notes, fading with MEMORY */
     double pitch_class[12]; /* the same but drums, fading with KEY_MEMORY */
     unsigned scale;      /* a bit for each pitch class that may be struck */
@@ -74,6 +73,8 @@ typedef struct ems_guide {
     double rush;         /* note-ONs a second, at most about */
     unsigned families;   /* that may begin notes, bits */
     int sounding;        /* pitches that sound, drums not counted */
+    int low;             /* of these, below EMS_GROUND */
+    double grounded;     /* last moment with such a one */
     double start[EMS_FAMILIES][EMS_PITCHES]; /* < 0: silent */
     double older[EMS_FAMILIES][EMS_PITCHES]; /* a restruck note's first
                                                 start; < 0: none */

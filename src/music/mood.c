@@ -3,6 +3,8 @@
 #include "base/exact.h"
 #include "base/rng.h"
 
+#include <string.h>
+
 enum { TONIC_STREAM = 0x746f6e69, HIGH = 72 };
 static const double MIDDLE = 11;     /* note-ONs a second at arousal 0 */
 static const double SPAN = 1.1;      /* their logarithm grows by so much */
@@ -10,13 +12,15 @@ static const double PULL = 1.5, MOST_PULL = 3;
 static const double WEIGHT = 0.4;
 static const double TONE = 0.8, STRANGE = -0.8; /* in the chord, outside */
 static const double BASS_ROOT = 1.5, BASS_STRANGE = -1.5;
-static const double MISSED = 4, RETURN = 2.5; /* seconds; logarithm */
+static const double DEEP_ROOT = 4, DEEP_TONE = 2, DEEP_STRANGE = -1;
+static const double AFLOAT = 1; /* seconds without ground are enough */
 static const double FREE = 0.12, BASS_FREE = 0.35, WORN = 5;
 static const double FEW = 3; /* notes do not make a share */
-/* Logarithm of the prior at arousal -0.7 and 0.7. */
-static const double PARTS[EMS_FAMILIES][2] = {
-    [EMS_DRUMS] = {-3, 1.6}, [EMS_BASS] = {-1, 0.7}, [EMS_GUITAR] = {-1, 0.5},
-    [EMS_PIANO] = {0.3, 0}, [EMS_STRINGS] = {0.5, 0}};
+static const double USUAL[EMS_FAMILIES] = { /* shares of real music's notes */
+    [EMS_DRUMS] = 0.11, [EMS_BASS] = 0.07, [EMS_GUITAR] = 0.25,
+    [EMS_PIANO] = 0.31, [EMS_STRINGS] = 0.26};
+static const double LEAN = 1.5, BALANCE = 1.5, LEAST_SHARE = 0.02;
+static const double MOST_BALANCE = 3;
 static const double RELUCTANCE = 0.1; /* of valence, to change the mode */
 
 /* Krumhansl and Kessler (1982), how well a pitch fits after a key. */
@@ -51,9 +55,6 @@ void ems_mood_set(ems_mood *m, double valence, double arousal)
     if (!m->fixed)
         m->minor = v < (m->minor ? RELUCTANCE : -RELUCTANCE);
     m->target = MIDDLE * ems_exact_exp(SPAN * limit(arousal, -1, 1));
-    const double excited = limit(0.5 + arousal / 1.4, 0, 1);
-    for (int f = 0; f < EMS_FAMILIES; f++)
-        m->part[f] = PARTS[f][0] + excited * (PARTS[f][1] - PARTS[f][0]);
     double mean = 0;
     for (int i = 0; i < 12; i++)
         mean += PROFILE[m->minor][i] / 12;
@@ -65,6 +66,11 @@ void ems_mood_set(ems_mood *m, double valence, double arousal)
     }
 }
 
+void ems_mood_lineup(ems_mood *m, const double share[EMS_FAMILIES])
+{
+    memcpy(m->wanted, share, sizeof m->wanted);
+}
+
 void ems_mood_chord(ems_mood *m, ems_chord chord)
 {
     m->chord = ems_classes_up(chord.pitches, m->tonic);
@@ -72,15 +78,17 @@ void ems_mood_chord(ems_mood *m, ems_chord chord)
     m->root = (chord.root + m->tonic) % 12;
 }
 
-/* Logarithm of the priors of key and chord; not for drums. */
-static double harmony(const ems_mood *m, int family, int pitch)
+/* Logarithm of the priors of key, chord and ground; not for drums. */
+static double harmony(const ems_mood *m, int family, int pitch, int afloat)
 {
     const int tone = m->chord >> pitch % 12 & 1;
+    const int root = pitch % 12 == m->root;
+    const double key = WEIGHT * m->pull[pitch % 12];
+    if (afloat && pitch < EMS_GROUND)
+        return key + (root ? DEEP_ROOT : tone ? DEEP_TONE : DEEP_STRANGE);
     if (family == EMS_BASS)
-        return WEIGHT * m->pull[pitch % 12] +
-               (pitch % 12 == m->root ? BASS_ROOT : tone ? 0 : BASS_STRANGE);
-    return WEIGHT * m->pull[pitch % 12] +
-           (tone ? TONE : STRANGE) / (pitch >= HIGH ? 2 : 1);
+        return key + (root ? BASS_ROOT : tone ? 0 : BASS_STRANGE);
+    return key + (tone ? TONE : STRANGE) / (pitch >= HIGH ? 2 : 1);
 }
 
 /* Logarithm of the prior of a pitch that had this share of its family's
@@ -91,21 +99,40 @@ static double worn(int family, double share)
     return over > 0 ? -WORN * over : 0;
 }
 
-static void fill_share(const ems_heard *heard, int family,
-                       double share[EMS_PITCHES])
+typedef struct recent { /* notes, fading */
+    double family[EMS_FAMILIES], all;
+} recent;
+
+static recent count_recent(const ems_heard *heard)
 {
-    double all = FEW;
-    for (int k = 0; k < EMS_PITCHES; k++)
-        all += heard->struck ? heard->struck[family][k] : 0;
-    for (int k = 0; k < EMS_PITCHES; k++)
-        share[k] = heard->struck ? heard->struck[family][k] / all : 0;
+    recent r = {0};
+    for (int f = 0; f < EMS_FAMILIES; f++) {
+        for (int k = 0; heard->struck && k < EMS_PITCHES; k++)
+            r.family[f] += heard->struck[f][k];
+        r.all += r.family[f];
+    }
+    return r;
 }
 
-/* What a family's note-ONs are worth, whatever their pitch. */
-static double part(const ems_mood *m, const ems_heard *heard, int family)
+/* What each family's note-ONs are worth, whatever their pitch: it leans to
+ * what is wanted, and the more the less was heard of it lately. Together they
+ * are worth nothing, or they would speak of the density too. */
+static void weigh_parts(const ems_mood *m, const recent *r,
+                        double part[EMS_FAMILIES])
 {
-    const double own = m->part[family];
-    return own > 0 && heard->quiet[family] > MISSED ? own + RETURN : own;
+    double mean = 0;
+    for (int f = 0; f < EMS_FAMILIES; f++) {
+        const double wanted = m->wanted[f] + LEAST_SHARE;
+        const double share = (r->family[f] + FEW * m->wanted[f]) /
+                             (r->all + FEW);
+        part[f] = limit(BALANCE * ems_exact_log(wanted /
+                                                (share + LEAST_SHARE)),
+                        -MOST_BALANCE, MOST_BALANCE);
+        mean += share * part[f];
+    }
+    for (int f = 0; f < EMS_FAMILIES; f++)
+        part[f] += LEAN * ems_exact_log((m->wanted[f] + LEAST_SHARE) /
+                                        (USUAL[f] + LEAST_SHARE)) - mean;
 }
 
 void ems_mood_apply(const ems_mood *m, const ems_heard *heard, float *logits)
@@ -113,16 +140,18 @@ void ems_mood_apply(const ems_mood *m, const ems_heard *heard, float *logits)
     const double crowd =
         limit(PULL * ems_exact_log(m->target / (heard->recent + 1)),
               -MOST_PULL, MOST_PULL);
-    for (int f = 0; f < EMS_FAMILIES; f++) {
-        const double all = crowd + part(m, heard, f);
-        double share[EMS_PITCHES];
-        fill_share(heard, f, share);
+    const int afloat = heard->afloat > AFLOAT;
+    const recent r = count_recent(heard);
+    double part[EMS_FAMILIES];
+    weigh_parts(m, &r, part);
+    for (int f = 0; f < EMS_FAMILIES; f++)
         for (int k = 0; k < EMS_PITCHES; k++) {
             const int pitch = EMS_LOW_PITCH + k;
-            const double own = f == EMS_DRUMS ? 0 : harmony(m, f, pitch) +
-                                                        worn(f, share[k]);
-            logits[ems_note_token(f, pitch, 1)] += (float)(m->steer *
-                                                           (all + own));
+            double sum = crowd + part[f];
+            if (f != EMS_DRUMS)
+                sum += harmony(m, f, pitch, afloat && m->wanted[f] > 0);
+            if (f != EMS_DRUMS && heard->struck)
+                sum += worn(f, heard->struck[f][k] / (r.family[f] + FEW));
+            logits[ems_note_token(f, pitch, 1)] += (float)(m->steer * sum);
         }
-    }
 }

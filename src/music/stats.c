@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "music/lines.h"
 #include "music/stats_repeats.h"
+#include "music/vocab.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -106,6 +107,19 @@ static void measure_silence(ems_piece_stats *s, const ems_piece *p)
     }
     s->silence = silent / p->duration;
     s->polyphony = pitched > 0 ? sum / pitched : 0;
+}
+
+static void measure_ground(ems_piece_stats *s, const ems_piece *p)
+{
+    double until = 0;
+    for (size_t i = 0; i < p->note_count; i++) {
+        const ems_note *n = &p->notes[i];
+        if (n->family == EMS_DRUMS || n->pitch >= EMS_GROUND)
+            continue;
+        const double from = fmax(n->start, until);
+        until = fmax(until, n->start + n->length);
+        s->ground += fmax(0, until - from) / p->duration;
+    }
 }
 
 /* ---- Bars ---- */
@@ -265,6 +279,7 @@ int ems_piece_measure(ems_piece_stats *s, const ems_piece *p, ems_error *err)
     *s = (ems_piece_stats){0};
     measure_notes(s, p);
     measure_silence(s, p);
+    measure_ground(s, p);
     s->struck_again = ems_stats_struck_again(p);
     int code = measure_figures(s, p, err);
     if (code == EMS_OK)

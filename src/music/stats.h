@@ -15,6 +15,8 @@ typedef struct ems_piece_stats {
     double mean_pitch;
     double polyphony;           /* pitched notes that sound, mean over the time
                                    in which any does */
+    double ground;              /* share of the time in which a pitch below
+                                   EMS_GROUND sounds */
     double empty_bars;          /* share of the bars in which nothing sounds */
     double silence;             /* share of the time without any note */
     double longest_silence;     /* seconds */

@@ -18,6 +18,7 @@ enum {
     EMS_LESS_INSTRUMENTS = 1009, EMS_MORE_INSTRUMENTS = 1010,
     EMS_VOCAB = 1011,
     EMS_LOW_PITCH = 21, EMS_HIGH_PITCH = 108, EMS_PITCHES = 88,
+    EMS_GROUND = 52, /* an E: what lies below carries the music */
     EMS_TICK_MS = 8,
 };
 #define EMS_TICK 0.008 /* seconds */

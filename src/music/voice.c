@@ -1,6 +1,7 @@
 #include "music/voice.h"
 
 #include "base/mem.h"
+#include "music/lineup.h"
 #include "music/prompt.h"
 
 #include <math.h>
@@ -161,14 +162,17 @@ static ems_cadence cadence_at(const ems_voice *v)
                                               : EMS_CADENCE_NONE;
 }
 
+static uint64_t section_seed(const ems_voice *v)
+{
+    const ems_plan *p = v->brief->plan;
+    return p->section_count ? p->sections[v->section].seed : p->seed;
+}
+
 /* The bar's chord; what sounds on from another chord shall not clash. */
 static void choose_chord(ems_voice *v)
 {
-    const ems_plan *p = v->brief->plan;
-    const uint64_t seed = p->section_count ? p->sections[v->section].seed
-                                           : p->seed;
     const unsigned before = v->mood.chord;
-    ems_mood_chord(&v->mood, ems_harmony_at(seed, v->mood.minor,
+    ems_mood_chord(&v->mood, ems_harmony_at(section_seed(v), v->mood.minor,
                                             bar_of_section(v),
                                             cadence_at(v)));
     if (v->mood.steer > 0 && before != v->mood.chord)
@@ -182,9 +186,12 @@ static void feel(ems_voice *v)
     const ems_plan *p = v->brief->plan;
     const double time = ems_clock_film(&v->brief->clock, v->bounds.cursor);
     const size_t section = ems_plan_section_at(p, time + NEAR);
+    double share[EMS_FAMILIES];
     if (p->section_count && section != v->section)
         enter_section(v, section);
     ems_mood_set(&v->mood, now.valence, now.arousal);
+    ems_lineup_at(section_seed(v), bar_of_section(v), now.arousal, share);
+    ems_mood_lineup(&v->mood, share);
     choose_chord(v);
     ems_theme_bar(&v->theme, bar_of_section(v), v->mood.tonic, v->mood.scale);
     v->guide.rush = EMS_GUIDE_RUSH;
@@ -297,9 +304,9 @@ static void guide_freely(ems_voice *v)
 static void lead(ems_voice *v)
 {
     guide_freely(v);
-    ems_heard heard = {.recent = v->guide.recent, .struck = v->guide.struck};
-    for (int f = 0; f < EMS_FAMILIES; f++)
-        heard.quiet[f] = v->guide.cursor - v->guide.heard[f];
+    const ems_heard heard = {.recent = v->guide.recent,
+                             .afloat = v->guide.cursor - v->guide.grounded,
+                             .struck = v->guide.struck};
     if (v->mood.steer > 0) {
         int step;
         const int tick = ems_guide_tick(&v->guide, &step);

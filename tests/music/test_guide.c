@@ -244,6 +244,25 @@ static void test_grid(void **state)
     assert_int_equal(ems_guide_due(&g), EMS_BAR);
 }
 
+/* When a low voice was last heard; drums are none. */
+static void test_ground(void **state)
+{
+    (void)state;
+    ems_guide g;
+    ems_guide_start(&g, NULL, 0, 0);
+    ems_guide_step(&g, on(EMS_PIANO, EMS_GROUND - 1));
+    ems_guide_step(&g, on(EMS_PIANO, EMS_GROUND));
+    ems_guide_step(&g, shift(100));
+    assert_true(g.grounded == g.cursor);
+    const double end = g.cursor;
+    ems_guide_step(&g, off(EMS_PIANO, EMS_GROUND - 1));
+    ems_guide_step(&g, on(EMS_DRUMS, 36));
+    ems_guide_step(&g, shift(100));
+    assert_true(g.grounded == end && g.cursor > end && g.sounding == 1);
+    ems_guide_step(&g, on(EMS_BASS, 30));
+    assert_true(g.grounded == g.cursor && g.low == 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -251,7 +270,7 @@ int main(void)
         cmocka_unit_test(test_unlikely_chord),
         cmocka_unit_test(test_taste),      cmocka_unit_test(test_before_hit),
         cmocka_unit_test(test_ending),     cmocka_unit_test(test_any_song),
-        cmocka_unit_test(test_grid),
+        cmocka_unit_test(test_grid),       cmocka_unit_test(test_ground),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

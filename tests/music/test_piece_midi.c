@@ -339,6 +339,7 @@ static void test_statistics(void **state)
     assert_int_equal(s.highest, 66);
     assert_float_equal(s.polyphony, 2, 1e-9);
     assert_float_equal(s.silence, 0.5, 1e-9);
+    assert_float_equal(s.ground, 0.5, 1e-9); /* the bass */
     assert_float_equal(s.longest_silence, 0.25, 1e-9);
     assert_float_equal(s.groove, 1, 1e-9);
     assert_float_equal(s.repeated_span, 0.5, 1e-9);
