@@ -3,16 +3,20 @@
 
     training/describe.py EMSYNC OUT [FILM FILM]
 
-Four quadrants with two seeds each, or with two films three of them fewer. Needs
-python3-mido. Writes plans, scores and piano rolls to OUT and prints a table.
+Four quadrants with two seeds each, or with two films two of them fewer. Writes
+plans, scores, piano rolls and their PNG pictures to OUT and prints a table. "Heard"
+is what the judge says, which had no part in the choice of the candidates. Needs
+Debian's python3-mido and librsvg2-bin.
 """
 import json
 import os
+import shutil
 import subprocess
 import sys
 
 import mido
 
+JUDGE = os.path.join(os.path.dirname(__file__), "..", "models", "emsync-judge.safetensors")
 PLAN = {"format": "emsync-plan", "version": 1, "duration": 45, "fps": 25.0,
         "sync": "exact", "hits": [], "cuts": []}
 QUADRANTS = [("glad and wild", 0.7, 0.7), ("angry", -0.7, 0.7),
@@ -52,11 +56,24 @@ def asked(plan):
             for axis in ("valence", "arousal")]
 
 
+def structure(stem):
+    """Statistics of one score, by name."""
+    folder = stem + ".alone"
+    os.makedirs(folder, exist_ok=True)
+    shutil.copy(stem + ".mid", folder)
+    emsync("evaluate", "music", "--midi", folder, "--stats", "--report", stem + ".stats.json", "-y", "-q")
+    shutil.rmtree(folder)
+    with open(stem + ".stats.json", encoding="utf-8") as f:
+        return {row["name"]: row["mean"] for row in json.load(f)["music"]}
+
+
 def describe(name, stem):
     emsync("compose", stem + ".json", "-o", stem + ".mid", "-y", "-q")
     emsync("roll", stem + ".mid", "--plan", stem + ".json", "-o",
            stem + ".svg", "-y", "-q")
-    heard = json.loads(emsync("rate", stem + ".mid", "--json"))
+    subprocess.run(["rsvg-convert", "-w", "1500", stem + ".svg", "-o", stem + ".png"], check=True)
+    heard = json.loads(emsync("rate", stem + ".mid", "--critic", JUDGE, "--json"))
+    stats = structure(stem)
     with open(stem + ".json", encoding="utf-8") as f:
         plan = json.load(f)
     score = mido.MidiFile(stem + ".mid")
@@ -75,10 +92,12 @@ def describe(name, stem):
     part = ", ".join(f"{k.lower()} {100 * n // total} %"
                      for k, n in sorted(notes.items(), key=lambda x: -x[1]))
     v, a = asked(plan)
+    error = (abs(v - heard["valence"]) + abs(a - heard["arousal"])) / 2
     print(f"| {name} | {v:+.2f} {a:+.2f} | {heard['valence']:+.2f} "
-          f"{heard['arousal']:+.2f} | {' '.join(keys)} | "
-          f"{min(tempi):.0f}-{max(tempi):.0f} | "
-          f"{total / plan['duration']:.1f} | {part} |")
+          f"{heard['arousal']:+.2f} | {error / 2:.2f} | {' '.join(keys)} | "
+          f"{min(tempi):.0f}-{max(tempi):.0f} | {total / plan['duration']:.1f} | "
+          f"{stats['pitch-class entropy']:.2f} | {100 * stats['back after four bars']:.0f} % | "
+          f"{100 * stats['low notes sound']:.0f} % | {part} |")
 
 
 def main():
@@ -86,8 +105,8 @@ def main():
     os.makedirs(out, exist_ok=True)
     scores = [quadrant(out, *q, seed) for seed in (3, 4) for q in QUADRANTS]
     scores = scores[:8 - len(films)] + [film(out, f) for f in films]
-    print("| score | asked V A | heard | key | bpm | notes/s | parts |")
-    print("|---|---|---|---|---|---|---|")
+    print("| score | asked V A | heard | off by | key | bpm | notes/s | entropy | back after four bars | low notes | parts |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
     for name, stem in scores:
         describe(name, stem)
 

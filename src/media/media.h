@@ -76,9 +76,9 @@ int ems_media_picture(const char *path,
                                   ems_error *err),
                       void *user, const ems_run *run, ems_error *err);
 
-/* Could ems_mux make `out` of `video`? The suffix names a container that takes
- * the pictures, and the file can be written; no packet is read, nothing stays.
- * The error is the one ems_mux would end with. */
+/* Could ems_mux make `out` of `video`? The suffix must name a container that
+ * takes the pictures, and the file must be writable; nothing of it stays. Says
+ * what ems_mux would say before its first packet. */
 int ems_mux_possible(const char *video, const char *out,
                      const ems_mux_options *options, ems_error *err);
 

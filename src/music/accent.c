@@ -49,7 +49,7 @@ static int may_play(const ems_plan *plan, double time, int family)
 {
     const unsigned families =
         plan->section_count
-            ? plan->sections[ems_plan_section_at(plan, time + TOGETHER)]
+            ? plan->sections[ems_plan_section_at(plan, time + EMS_PLAN_NEAR)]
                   .families
             : 0;
     if (families)
@@ -133,7 +133,7 @@ int ems_accent_hits(ems_piece *p, const ems_plan *plan, const double *hits,
                             LOWEST_BASS +
                                 (s.lowest + 12 - LOWEST_BASS % 12) % 12, err);
         if (code == EMS_OK && may_play(plan, time, EMS_DRUMS) &&
-            !ems_plan_spoken(plan, time, 0))
+            !ems_plan_spoken(plan, time, EMS_PLAN_NEAR))
             code = add_drums(p, notes, &s, arousal_at(plan, time), err);
     }
     ems_piece_sort(p);

@@ -197,8 +197,9 @@ static int set_out(composer *c)
 
 /* ---- The loop ------------------------------------------------------------ */
 
-/* One token for every voice that is not done; *told: how many of them the
- * model was told of, here, all at once. */
+/* One token for every voice that is not done: *active counts these. The model
+ * is told of all the tokens that it has to know at once. *done: the share of
+ * the film that the slowest has reached. */
 static int step_all(composer *c, size_t *active, double *done)
 {
     ems_session *session[2 * MOST_VOICES];

@@ -42,12 +42,12 @@ int ems_tasks_compose(ems_evaluator *e, ems_task *tasks, size_t count,
 /* Statistics of composed (or a folder's) and real pieces: out->measure. */
 int ems_evaluate_statistics(ems_evaluator *e, ems_piece *const *composed,
                             size_t count, ems_error *err);
-/* Asked against heard: the emotion tasks. */
 /* Names of the measures, into `out`. */
 void ems_evaluate_name(ems_evaluation *out);
 /* Add a share of each measure of a piece to mean[EMS_EVALUATE_MEASURES]. */
 int ems_evaluate_add(double *mean, double share, const ems_piece *p,
                      ems_error *err);
+/* Asked against heard: the emotion tasks. */
 int ems_evaluate_emotion(ems_evaluator *e, ems_error *err);
 int ems_evaluate_boundaries(ems_evaluator *e, ems_error *err);
 int ems_evaluate_nll(ems_evaluator *e, ems_error *err);

@@ -116,7 +116,7 @@ static void draw_boundaries(ems_svg *s, const ems_evaluation *e)
 
 static void draw_words(ems_svg *s, const ems_evaluation *e)
 {
-    double y = 72 + ROW * (EMS_EVALUATE_MEASURES - 1) + 10;
+    double y = 72 + ROW * EMS_EVALUATE_MEASURES + 10;
     char text[256];
     if (e->parts & EMS_EVALUATE_NLL) {
         snprintf(text, sizeof text, "Held-out music: %.4f nats a token, top-1"

@@ -256,19 +256,17 @@ static int chord_likely(const ems_guide *g, const float *logits)
 
 static int chord_stands(const ems_guide *g, const float *logits)
 {
+    if (!(g->families & ~(1u << EMS_DRUMS)))
+        return 1; /* nobody is there to play it */
     if (g->chord_notes >= EMS_GUIDE_CHORD || g->ons >= EMS_GUIDE_CROWD)
         return g->pitched > 0;
     return g->pitched > 0 && !chord_likely(g, logits);
 }
 
-/* While ONs are due: all ONs, at the limit of the crowd only the pitched. */
+/* While ONs are due. */
 static int ons_banned(const ems_guide *g, int token)
 {
-    if (!is_on(token))
-        return 1;
-    if (g->ons < EMS_GUIDE_CROWD)
-        return note_banned(g, token);
-    return ems_note_family(token) == EMS_DRUMS;
+    return !is_on(token) || note_banned(g, token);
 }
 
 void ems_guide_ban(ems_guide *g, const float *logits, uint8_t *banned)
@@ -358,6 +356,7 @@ static void step_shift(ems_guide *g, int token)
     g->bars = g->calls = g->ons = 0;
     memset(g->part, 0, sizeof g->part);
     forget_older(g);
+    g->leaving = 0; /* at a hit all of that was released */
     g->phase = EMS_GUIDE_FREE;
     land(g);
     g->scale = g->key ? g->key : scale_of(g->pitch_class);

@@ -3,6 +3,8 @@
 #include "base/rng.h"
 #include "music/vocab.h"
 
+#include <math.h>
+
 enum {
     CHORDS = 9, FORM = 4, BRIDGE = 2, /* A A B A */
     STREAM = 0x68617200,
@@ -52,28 +54,70 @@ static const function FUNCTION[2][CHORDS] = {
      {11, DIM, HARMONIC, {6, 0, 0, 1, 0, 0, 0, 0, 0}, 0}}, /* vii */
 };
 
-static int draw(ems_rng *rng, const int weight[CHORDS])
+enum { SHADES = 5, NEUTRAL = 16 };
+
+/* What minor chords weigh beside major ones, in sixteenths, at valence -1,
+ * -0.8 ... 1: e^(-1.5 (valence - 0.3)). */
+static const int DARK[2 * SHADES + 1] = {112, 83, 62, 46, 34, 25,
+                                         19,  14, 10, 8,  6};
+
+static int shade_of(double valence)
 {
-    int total = 0, i = 0;
-    for (int k = 0; k < CHORDS; k++)
-        total += weight[k];
-    int at = (int)ems_rng_below(rng, (uint64_t)total);
-    while (at >= weight[i])
-        at -= weight[i++];
+    const int shade = (int)floor(SHADES * valence + 0.5);
+    return shade < -SHADES ? -SHADES : shade > SHADES ? SHADES : shade;
+}
+
+static int is_dark(const function *f)
+{
+    return f->above == MIN || f->above == MIN7 || f->above == DIM;
+}
+
+/* The scene's mode and light: what chords are drawn by. */
+typedef struct light {
+    int minor, shade;
+} light;
+
+static int draw(ems_rng *rng, light l, const int weight[CHORDS])
+{
+    int lit[CHORDS], total = 0, i = 0;
+    for (int k = 0; k < CHORDS; k++) {
+        const int dark = is_dark(&FUNCTION[l.minor][k]);
+        lit[k] = weight[k] * (dark ? DARK[SHADES + l.shade] : NEUTRAL);
+        total += lit[k];
+    }
+    /* One throw between 0 and 1: a little more or less light moves few. */
+    int at = (int)(ems_rng_uniform(rng) * total);
+    while (at >= lit[i])
+        at -= lit[i++];
     return i;
 }
 
-/* Chord `at` of phrase A or B. */
-static int walk(uint64_t seed, int minor, int bridge, size_t at)
+/* What may follow `chord` at the end of a phrase: the next begins on the tonic
+ * as a rule, so what leads there, if anything does. */
+static const int *homeward(int minor, int chord, int weight[CHORDS])
 {
-    ems_rng rng = ems_rng_seed(seed, STREAM + 2 * (uint64_t)minor +
+    const function *f = FUNCTION[minor];
+    int any = 0;
+    for (int k = 0; k < CHORDS; k++) {
+        weight[k] = f[k].next[TONIC] ? f[chord].next[k] : 0;
+        any |= weight[k];
+    }
+    return any ? weight : f[chord].next;
+}
+
+/* Chord `at` of phrase A or B. */
+static int walk(uint64_t seed, light l, int bridge, size_t at)
+{
+    ems_rng rng = ems_rng_seed(seed, STREAM + 2 * (uint64_t)l.minor +
                                          (uint64_t)bridge);
     int first[CHORDS];
     for (int k = 0; k < CHORDS; k++)
-        first[k] = FUNCTION[minor][k].bridge;
-    int chord = bridge ? draw(&rng, first) : TONIC;
-    for (size_t i = 0; i < at; i++)
-        chord = draw(&rng, FUNCTION[minor][chord].next);
+        first[k] = FUNCTION[l.minor][k].bridge;
+    int last[CHORDS], chord = bridge ? draw(&rng, l, first) : TONIC;
+    for (size_t i = 1; i <= at; i++)
+        chord = draw(&rng, l, i + 1 < EMS_PHRASE
+                                  ? FUNCTION[l.minor][chord].next
+                                  : homeward(l.minor, chord, last));
     return chord;
 }
 
@@ -82,16 +126,16 @@ int ems_in_bridge(size_t bar)
     return bar / EMS_PHRASE % FORM == BRIDGE;
 }
 
-ems_chord ems_harmony_at(uint64_t seed, int minor, size_t bar,
+ems_chord ems_harmony_at(uint64_t seed, int minor, double valence, size_t bar,
                          ems_cadence cadence)
 {
-    minor = minor != 0;
+    const light l = {minor != 0, shade_of(valence)};
     const int dominant = minor ? MINOR_DOMINANT : MAJOR_DOMINANT;
     const int chord =
         cadence == EMS_CADENCE_CLOSE     ? TONIC
         : cadence == EMS_CADENCE_PREPARE ? dominant
-                                         : walk(seed, minor, ems_in_bridge(bar),
+                                         : walk(seed, l, ems_in_bridge(bar),
                                                 bar % EMS_PHRASE);
-    const function *f = &FUNCTION[minor][chord];
+    const function *f = &FUNCTION[l.minor][chord];
     return (ems_chord){f->root, ems_classes_up(f->above, f->root), f->scale};
 }

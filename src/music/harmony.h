@@ -26,9 +26,10 @@ typedef enum ems_cadence {
 
 /* Is this bar of a section in B of the form? */
 int ems_in_bridge(size_t bar);
-/* Of bar `bar`, counted from the beginning of a section whose seed this is.
+/* Of bar `bar`, counted from the beginning of a section whose seed this is;
+ * valence in [-1,1] counts in steps of 0.2, so that a scene keeps its chords.
  * PREPARE: the bar before the ending's; CLOSE: the ending's. The same for the
  * same arguments everywhere. */
-ems_chord ems_harmony_at(uint64_t seed, int minor, size_t bar,
+ems_chord ems_harmony_at(uint64_t seed, int minor, double valence, size_t bar,
                          ems_cadence cadence);
 #endif

@@ -28,40 +28,45 @@ static double at_arousal(const double point[3], double arousal)
 }
 
 /* Who was nearest to playing joins, until chords have their players. */
-static void fill_up(const double eager[EMS_FAMILIES], int plays[EMS_FAMILIES])
+static void fill_up(const double eager[EMS_FAMILIES], unsigned allowed,
+                    int plays[EMS_FAMILIES])
 {
     for (;;) {
         int count = 0, next = -1;
         for (int f = 0; f < EMS_FAMILIES; f++) {
-            if (!ems_is_melodic(f))
+            if (!ems_is_melodic(f) || !(allowed >> f & 1))
                 continue;
             count += plays[f];
             if (!plays[f] && (next < 0 || eager[f] > eager[next]))
                 next = f;
         }
-        if (count >= FEWEST)
+        if (count >= FEWEST || next < 0)
             return;
         plays[next] = 1;
     }
 }
 
-void ems_lineup_at(uint64_t seed, size_t bar, double arousal,
+void ems_lineup_at(uint64_t seed, size_t bar, double arousal, unsigned allowed,
                    double share[EMS_FAMILIES])
 {
     ems_rng rng = ems_rng_seed(seed, STREAM + 2 * (uint64_t)(bar / SONG) +
                                          (uint64_t)ems_in_bridge(bar));
     double eager[EMS_FAMILIES], sum = 0;
-    int plays[EMS_FAMILIES];
+    int plays[EMS_FAMILIES], anybody = 0;
     for (int f = 0; f < EMS_FAMILIES; f++) {
         eager[f] = at_arousal(HABIT[f].plays, arousal) -
                    ems_rng_uniform(&rng);
-        plays[f] = eager[f] > 0;
+        plays[f] = eager[f] > 0 && allowed >> f & 1;
     }
-    fill_up(eager, plays);
+    fill_up(eager, allowed, plays);
+    for (int f = 0; f < EMS_FAMILIES; f++)
+        anybody |= plays[f];
+    for (int f = 0; f < EMS_FAMILIES && !anybody; f++)
+        plays[f] = allowed >> f & 1;
     for (int f = 0; f < EMS_FAMILIES; f++) {
         share[f] = plays[f] ? at_arousal(HABIT[f].weight, arousal) : 0;
         sum += share[f];
     }
     for (int f = 0; f < EMS_FAMILIES; f++)
-        share[f] /= sum;
+        share[f] /= sum > 0 ? sum : 1;
 }

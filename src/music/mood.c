@@ -12,7 +12,7 @@ static const double PULL = 1.5, MOST_PULL = 3;
 static const double WEIGHT = 0.4;
 static const double TONE = 0.8, STRANGE = -0.8; /* in the chord, outside */
 static const double BASS_ROOT = 1.5, BASS_STRANGE = -1.5;
-static const double DEEP_ROOT = 4, DEEP_TONE = 2, DEEP_STRANGE = -1;
+static const double DEEP_ROOT = 3, DEEP_TONE = 1.5, DEEP_STRANGE = -1;
 static const double AFLOAT = 1; /* seconds without ground are enough */
 static const double FREE = 0.12, BASS_FREE = 0.35, WORN = 5;
 static const double FEW = 3; /* notes do not make a share */
@@ -115,8 +115,8 @@ static recent count_recent(const ems_heard *heard)
 }
 
 /* What each family's note-ONs are worth, whatever their pitch: it leans to
- * what is wanted, and the more the less was heard of it lately. Together they
- * are worth nothing, or they would speak of the density too. */
+ * what is wanted, and the more the less was heard of it lately. To what plays
+ * now they are worth nothing on the mean: density is not theirs. */
 static void weigh_parts(const ems_mood *m, const recent *r,
                         double part[EMS_FAMILIES])
 {
@@ -127,12 +127,12 @@ static void weigh_parts(const ems_mood *m, const recent *r,
                              (r->all + FEW);
         part[f] = limit(BALANCE * ems_exact_log(wanted /
                                                 (share + LEAST_SHARE)),
-                        -MOST_BALANCE, MOST_BALANCE);
+                        -MOST_BALANCE, MOST_BALANCE) +
+                  LEAN * ems_exact_log(wanted / (USUAL[f] + LEAST_SHARE));
         mean += share * part[f];
     }
     for (int f = 0; f < EMS_FAMILIES; f++)
-        part[f] += LEAN * ems_exact_log((m->wanted[f] + LEAST_SHARE) /
-                                        (USUAL[f] + LEAST_SHARE)) - mean;
+        part[f] -= mean;
 }
 
 void ems_mood_apply(const ems_mood *m, const ems_heard *heard, float *logits)

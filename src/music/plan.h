@@ -85,6 +85,9 @@ int ems_plan_choose_sections(ems_plan *p, ems_error *err);
 ems_ending ems_plan_ending(const ems_plan *p, double *time);
 /* The first section has the plan's own seed. */
 uint64_t ems_plan_section_seed(uint64_t seed, size_t section);
+/* Seconds: a bar line or a hit belongs to a section, or to speech, that begins
+ * so soon. */
+#define EMS_PLAN_NEAR 0.3
 /* The section that is on at `time`, from 0; 0 without sections. */
 size_t ems_plan_section_at(const ems_plan *p, double time);
 /* The arousal from which on a family plays where a plan does not say. */

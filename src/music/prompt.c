@@ -28,7 +28,7 @@ static void take_notes(ems_song *s, const ems_piece *p, const ems_clock *c,
         const double end = fmin(n->start + n->length, until);
         ems_song_note x = {tick_of(c, n->start), tick_of(c, end), n->family,
                            n->pitch, n->velocity, 0};
-        if (n->start >= until || n->pitch < EMS_LOW_PITCH ||
+        if (x.start >= tick_of(c, until) || n->pitch < EMS_LOW_PITCH ||
             n->pitch >= EMS_LOW_PITCH + EMS_PITCHES)
             continue;
         x.end = x.end > x.start ? x.end : x.start + 1;

@@ -1,5 +1,6 @@
 #include "music/stats.h"
 
+#include "base/exact.h"
 #include "base/mem.h"
 #include "music/lines.h"
 #include "music/stats_repeats.h"
@@ -32,8 +33,8 @@ static double entropy(const double *weight, double sum)
     double bits = 0;
     for (int i = 0; i < 12; i++)
         if (weight[i] > 0)
-            bits -= weight[i] / sum * log2(weight[i] / sum);
-    return bits;
+            bits -= weight[i] / sum * ems_exact_log(weight[i] / sum);
+    return bits / ems_exact_log(2);
 }
 
 /* The diatonic scale (natural minor is its relative major's) with most of the

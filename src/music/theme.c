@@ -19,7 +19,7 @@ void ems_theme_start(ems_theme *t)
 
 void ems_theme_bar(ems_theme *t, size_t bar, int tonic, unsigned scale)
 {
-    t->tonic = tonic;
+    t->tonic = tonic > 6 ? tonic - OCTAVE : tonic;
     t->scale = scale ? scale : ANY_PITCH;
     t->bar = ems_in_bridge(bar) ? -1 : (int)(bar % EMS_THEME_BARS);
     t->returns = t->bar >= 0 && t->notes[t->bar] > 0;

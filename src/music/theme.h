@@ -16,7 +16,7 @@ enum { EMS_THEME_BARS = EMS_PHRASE,
 
 typedef struct ems_theme_note {
     int twelfth; /* of a beat, from the bar line */
-    int pitch;   /* above the tonic below middle C or at it */
+    int pitch;   /* above the tonic that is nearest to middle C */
 } ems_theme_note;
 
 typedef struct ems_theme {
@@ -24,7 +24,7 @@ typedef struct ems_theme {
     int notes[EMS_THEME_BARS];
     int bar;       /* of the theme, now; -1: none */
     int returns;   /* nonzero: it is known; 0: it is being made */
-    int tonic;     /* pitch class in force */
+    int tonic;     /* in force: semitones above middle C, -5..6 */
     unsigned scale; /* pitch classes in force, bits */
 } ems_theme;
 

@@ -11,8 +11,6 @@ enum { STUCK = 512 };  /* tokens in one moment; then time must pass */
 /* How far V or A may move: beyond MOVED the model is told so, beyond CHANGED
  * it reads the window anew in that light. */
 static const double MOVED = 0.05, CHANGED = 0.3;
-static const double NEAR = 0.3; /* seconds: a bar line belongs to a section, or
-                                   to speech, that begins so soon */
 static const double SPOKEN = 0.5; /* of the notes while somebody speaks, and */
 static const unsigned LEADERS = 1u << EMS_DRUMS | 1u << EMS_GUITAR; /* but
                                    without these */
@@ -123,7 +121,7 @@ static void choose_players(ems_voice *v, double time)
     families = families ? families : (1u << EMS_FAMILIES) - 1;
     if (b->part && families & ~b->part->silent)
         families &= ~b->part->silent;
-    if (ems_plan_spoken(p, time, NEAR)) {
+    if (ems_plan_spoken(p, time, EMS_PLAN_NEAR)) {
         if (families & ~LEADERS)
             families &= ~LEADERS;
         v->guide.rush *= SPOKEN;
@@ -140,8 +138,10 @@ static size_t bar_of_section(const ems_voice *v)
     const ems_plan *p = v->brief->plan;
     const double from = p->section_count ? p->sections[v->section].from : 0;
     size_t bar = 0;
-    for (size_t i = 0; i < c->bars && c->score[i] < v->bounds.cursor; i++)
-        bar += c->film[i] + NEAR >= from;
+    /* Lines of a kept score are where MIDI ticks left them. */
+    for (size_t i = 0; i < c->bars &&
+                       c->score[i] + EMS_TICK <= v->bounds.cursor; i++)
+        bar += c->film[i] + EMS_PLAN_NEAR >= from;
     return bar;
 }
 
@@ -151,14 +151,14 @@ static ems_cadence cadence_at(const ems_voice *v)
     if (!b->ending)
         return EMS_CADENCE_NONE;
     const double end = b->marks[b->hit_count - 1], at = v->bounds.cursor;
-    if (at >= end - NEAR)
+    if (at >= end - EMS_PLAN_NEAR)
         return EMS_CADENCE_CLOSE;
     if (!b->metred)
         return at >= end - CADENCE ? EMS_CADENCE_PREPARE : EMS_CADENCE_NONE;
     size_t next = 0; /* bar line */
     while (next < b->clock.bars && b->clock.score[next] <= at)
         next++;
-    return b->clock.score[next] >= end - NEAR ? EMS_CADENCE_PREPARE
+    return b->clock.score[next] >= end - EMS_PLAN_NEAR ? EMS_CADENCE_PREPARE
                                               : EMS_CADENCE_NONE;
 }
 
@@ -169,14 +169,27 @@ static uint64_t section_seed(const ems_voice *v)
 }
 
 /* The bar's chord; what sounds on from another chord shall not clash. */
-static void choose_chord(ems_voice *v)
+static void choose_chord(ems_voice *v, double valence)
 {
     const unsigned before = v->mood.chord;
-    ems_mood_chord(&v->mood, ems_harmony_at(section_seed(v), v->mood.minor,
-                                            bar_of_section(v),
-                                            cadence_at(v)));
+    /* The tonic's scale is the key's: alone, the model has all of it. */
+    const ems_cadence cadence = v->mood.steer > 0 ? cadence_at(v)
+                                                  : EMS_CADENCE_CLOSE;
+    ems_mood_chord(&v->mood,
+                   ems_harmony_at(section_seed(v), v->mood.minor, valence,
+                                  bar_of_section(v), cadence));
     if (v->mood.steer > 0 && before != v->mood.chord)
         v->guide.leaving = ~v->mood.chord;
+}
+
+/* The emotion of the phrase that the bar at the cursor stands in: chords and
+ * players keep to it, unless the film turns in its midst. */
+static ems_affect_point phrase_emotion(ems_voice *v, ems_affect_point now,
+                                       size_t bar)
+{
+    if (bar % EMS_PHRASE == 0 || distance(now, v->phrase) > CHANGED)
+        v->phrase = now;
+    return v->phrase;
 }
 
 /* What the next bar shall be like. */
@@ -185,21 +198,26 @@ static void feel(ems_voice *v)
     const ems_affect_point now = emotion_now(v);
     const ems_plan *p = v->brief->plan;
     const double time = ems_clock_film(&v->brief->clock, v->bounds.cursor);
-    const size_t section = ems_plan_section_at(p, time + NEAR);
-    double share[EMS_FAMILIES];
+    const size_t section = ems_plan_section_at(p, time + EMS_PLAN_NEAR);
     if (p->section_count && section != v->section)
         enter_section(v, section);
+    const size_t bar = bar_of_section(v);
+    const ems_affect_point phrase = phrase_emotion(v, now, bar);
+    double share[EMS_FAMILIES];
     ems_mood_set(&v->mood, now.valence, now.arousal);
-    ems_lineup_at(section_seed(v), bar_of_section(v), now.arousal, share);
-    ems_mood_lineup(&v->mood, share);
-    choose_chord(v);
-    ems_theme_bar(&v->theme, bar_of_section(v), v->mood.tonic, v->mood.scale);
+    choose_chord(v, phrase.valence);
+    ems_theme_bar(&v->theme, bar, v->mood.tonic, v->mood.scale);
     v->guide.rush = EMS_GUIDE_RUSH;
     if (v->mood.steer > 0)
         v->guide.rush = RUSH * v->mood.target;
-    if (v->mood.steer > 0 || v->mood.fixed)
-        v->guide.key = v->guide.scale = v->mood.scale;
+    v->guide.key = v->mood.steer > 0 || v->mood.fixed ? v->mood.scale : 0;
+    if (v->guide.key)
+        v->guide.scale = v->guide.key;
     choose_players(v, time);
+    ems_lineup_at(section_seed(v), bar, phrase.arousal, v->guide.families,
+                  share);
+    ems_mood_lineup(&v->mood, share);
+    v->bar++;
 }
 
 /* The theme hears what guitar, piano and strings play. */
@@ -217,10 +235,8 @@ static int take_token(ems_voice *v, int token, ems_error *err)
 {
     float left = ems_boundaries_step(&v->bounds, token);
     if (v->brief->led) {
-        if (token == EMS_BAR) {
-            v->bar++;
+        if (token == EMS_BAR)
             feel(v);
-        }
         listen(v, token);
         v->bounds.cursor = ems_guide_step(&v->guide, token);
         left = ems_boundaries_left(&v->bounds);

@@ -65,6 +65,7 @@ typedef struct ems_voice {
     size_t section;      /* of the plan, that is on; SIZE_MAX: none yet */
     uint64_t stream;     /* of random numbers */
     size_t bar;          /* begun since the section did */
+    ems_affect_point phrase; /* when the phrase began */
     int called;          /* nonzero: <CHORD> came in this moment */
     ems_likelihood likelihood; /* only where the options ask for it */
     int waiting;         /* tokens since time last passed */

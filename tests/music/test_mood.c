@@ -12,9 +12,10 @@ static ems_mood mood(double valence, double arousal, double steer)
     double share[EMS_FAMILIES];
     ems_mood_start(&m, 3, steer);
     ems_mood_set(&m, valence, arousal);
-    ems_lineup_at(3, 0, arousal, share);
+    ems_lineup_at(3, 0, arousal, (1u << EMS_FAMILIES) - 1, share);
     ems_mood_lineup(&m, share);
-    ems_mood_chord(&m, ems_harmony_at(1, m.minor, 0, EMS_CADENCE_CLOSE));
+    ems_mood_chord(&m, ems_harmony_at(1, m.minor, valence, 0,
+                                      EMS_CADENCE_CLOSE));
     return m;
 }
 

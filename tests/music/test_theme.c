@@ -69,10 +69,11 @@ static void it_fits_the_key(void **state)
     ems_theme t = made();
     for (int tonic = 0; tonic < 12; tonic++) {
         ems_theme_bar(&t, 0, tonic, scale(MAJOR, tonic));
-        assert_int_equal(wanted(&t, 0, EMS_GUITAR), 64 + tonic);
+        const int near = tonic > 6 ? tonic - 12 : tonic;
+        assert_int_equal(wanted(&t, 0, EMS_GUITAR), 64 + near);
         ems_theme_bar(&t, 0, tonic, scale(MINOR, tonic));
-        assert_int_equal(wanted(&t, 0, EMS_GUITAR), 63 + tonic);
-        assert_int_equal(wanted(&t, 3, EMS_GUITAR), 67 + tonic);
+        assert_int_equal(wanted(&t, 0, EMS_GUITAR), 63 + near);
+        assert_int_equal(wanted(&t, 3, EMS_GUITAR), 67 + near);
     }
 }
 
