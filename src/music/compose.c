@@ -31,6 +31,8 @@ typedef struct composer {
     size_t voices;
     ems_critic *critic;  /* NULL: there is nothing to choose from */
     ems_piece *piece;    /* the one that is kept */
+    const ems_keep *keep; /* compose a part of this; NULL: the whole */
+    size_t part;         /* which */
 } composer;
 
 ems_compose_options ems_compose_defaults(void)
@@ -286,11 +288,14 @@ static int fit_bars(const composer *c, ems_piece *piece)
     return code;
 }
 
-/* A voice's notes become a piece with bars. */
+/* A voice's notes become a piece with bars. A part is heard and judged amid the
+ * score that it goes into. */
 static int finish_voice(const composer *c, ems_voice *v)
 {
     const ems_brief *b = &c->brief;
     int code = ems_decoder_finish(&v->decoder, c->err);
+    if (code == EMS_OK && c->keep)
+        code = ems_keep_surround(c->keep, c->part, v->piece, c->err);
     if (code == EMS_OK && b->led)
         code = ems_accent_hits(v->piece, b->plan, b->hits, b->hit_count,
                                c->err);
@@ -404,7 +409,7 @@ static int compose_part(const composer *whole, ems_keep *k, size_t i)
     composer c = {.brief = {.plan = whole->brief.plan,
                             .options = whole->brief.options, .led = 1,
                             .metred = 1, .part = &part},
-                  .run = whole->run, .err = whole->err};
+                  .run = whole->run, .err = whole->err, .keep = k, .part = i};
     int code = set_out(&c);
     if (code == EMS_OK)
         code = write_music(&c);

@@ -1,11 +1,12 @@
 #include "music/dynamics.h"
 
 #include "base/rng.h"
+#include "music/harmony.h"
 #include "music/tokens.h"
 
 #include <math.h>
 
-enum { PHRASE_BARS = 4, LEAST = 24, MOST = 124, LEVEL_STEP = 2,
+enum { LEAST = 24, MOST = 124, LEVEL_STEP = 2,
        LOWEST_LEVEL = 56 };
 static const double MIDDLE[EMS_FAMILIES] = {78, 76, 72, 74, 70};
 static const double AROUSAL = 18;  /* more at arousal 1 */
@@ -84,8 +85,8 @@ static double arch_at(const player *p, double time)
     const ems_bar *b = &p->piece->bars[p->bar];
     const double in = (time - b->start) / (bar_end(p->piece, p->bar) -
                                            b->start);
-    const double x = ((double)((p->bar - p->first) % PHRASE_BARS) + in) /
-                     PHRASE_BARS;
+    const double x = ((double)((p->bar - p->first) % EMS_PHRASE) + in) /
+                     EMS_PHRASE;
     return 4 * x * (1 - x);
 }
 

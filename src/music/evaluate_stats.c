@@ -38,7 +38,7 @@ static const measure measures[] = {
     {"guitar share", AT(family_share[EMS_GUITAR])},
     {"piano share", AT(family_share[EMS_PIANO])},
     {"strings share", AT(family_share[EMS_STRINGS])},
-    {"families", AT(family_count)},
+    {"families", AT(families)},
 };
 enum { MEASURES = sizeof measures / sizeof *measures };
 _Static_assert((int)MEASURES <= (int)EMS_EVALUATE_MEASURES, "room for all");

@@ -6,7 +6,7 @@
 #include <math.h>
 
 enum {
-    CHORDS = 9, FORM = 4, BRIDGE = 2, /* A A B A */
+    CHORDS = 9, BRIDGE = 2, /* of the form, from 0 */
     STREAM = 0x68617200,
     TONIC = 0, MAJOR_DOMINANT = 4, MINOR_DOMINANT = 3,
     MAJOR = 0xab5,       /* bits 0 2 4 5 7 9 11 */
@@ -123,7 +123,7 @@ static int walk(uint64_t seed, light l, int bridge, size_t at)
 
 int ems_in_bridge(size_t bar)
 {
-    return bar / EMS_PHRASE % FORM == BRIDGE;
+    return bar / EMS_PHRASE % EMS_FORM == BRIDGE;
 }
 
 ems_chord ems_harmony_at(uint64_t seed, int minor, double valence, size_t bar,

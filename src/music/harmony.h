@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { EMS_PHRASE = 4 }; /* bars */
+enum { EMS_PHRASE = 4, /* bars */ EMS_FORM = 4 /* phrases: A A B A */ };
 
 typedef struct ems_chord {
     int root;         /* semitones above the tonic */

@@ -290,6 +290,19 @@ static void drop_old(ems_piece *old, const ems_keep_part *p)
     old->control_count = n;
 }
 
+int ems_keep_surround(const ems_keep *k, size_t i, ems_piece *fresh,
+                      ems_error *err)
+{
+    for (size_t j = 0; j < k->old->note_count; j++) {
+        const ems_note n = k->old->notes[j];
+        if (stays(&k->parts[i], n.start, n.family) &&
+            ems_piece_add_note(fresh, n, err) < 0)
+            return EMS_ENOMEM;
+    }
+    ems_piece_sort(fresh);
+    return EMS_OK;
+}
+
 int ems_keep_splice(ems_keep *k, size_t i, const ems_piece *fresh,
                     ems_error *err)
 {

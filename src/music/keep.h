@@ -31,6 +31,10 @@ typedef struct ems_keep {
 int ems_keep_open(ems_keep *k, const ems_plan *plan, const double *hits,
                   size_t hit_count, const ems_compose_options *options,
                   ems_error *err);
+/* Add to `fresh`, composed for part i, the old notes that stay around it, so
+ * that accents, loudness and the critic hear them. Splicing takes none back. */
+int ems_keep_surround(const ems_keep *k, size_t i, ems_piece *fresh,
+                      ems_error *err);
 /* Move the notes and expression of `fresh` that begin in part i into the old
  * score, in place of those that are not locked. */
 int ems_keep_splice(ems_keep *k, size_t i, const ems_piece *fresh,

@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-enum { STREAM = 0x6c696e65, SONG = 4 * EMS_PHRASE, FEWEST = 2 };
+enum { STREAM = 0x6c696e65, SONG = EMS_FORM * EMS_PHRASE, FEWEST = 2 };
 
 /* At arousal -0.7, 0 and 0.7: how likely a family plays, and how many notes it
  * then has beside the others. */

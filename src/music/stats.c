@@ -72,7 +72,6 @@ static void measure_notes(ems_piece_stats *s, const ems_piece *p)
     }
     for (int f = 0; f < EMS_FAMILIES; f++)
         s->families += s->family_share[f] > 0;
-    s->family_count = s->families;
     s->notes_per_second = (double)p->note_count / p->duration;
     if (sound > 0) {
         s->mean_pitch = pitch / sound;

@@ -9,8 +9,7 @@
 typedef struct ems_piece_stats {
     double notes_per_second;
     double family_share[EMS_FAMILIES]; /* of the notes */
-    double family_count;        /* families that play */
-    int families;
+    double families;            /* that play */
     int lowest, highest;        /* MIDI pitch without drums; 0 when none */
     double mean_pitch;
     double polyphony;           /* pitched notes that sound, mean over the time

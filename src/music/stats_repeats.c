@@ -1,13 +1,13 @@
 #include "music/stats_repeats.h"
 
 #include "base/mem.h"
+#include "music/harmony.h"
 #include "music/vocab.h"
 
 #include <string.h>
 
 #define STROKE 0.010 /* seconds: notes so near are one stroke */
-enum { PLACES = 96 /* twelfths of a beat in a bar */, MIDDLE_C = 60,
-       PHRASE = 4 };
+enum { PLACES = 96 /* twelfths of a beat in a bar */, MIDDLE_C = 60 };
 
 typedef struct strokes { /* of one family */
     double since;        /* the one that is being read */
@@ -84,8 +84,8 @@ int ems_stats_theme(double *share, const ems_piece *p, ems_error *err)
         return ems_out_of_memory(err);
     if (p->bar_count)
         take_tops(top, p);
-    for (size_t i = PHRASE; i < p->bar_count; i++) {
-        const uint8_t *now = top[i], *then = top[i - PHRASE];
+    for (size_t i = EMS_PHRASE; i < p->bar_count; i++) {
+        const uint8_t *now = top[i], *then = top[i - EMS_PHRASE];
         int count[2] = {0}, both = 0;
         for (int k = 0; k < PLACES; k++) {
             count[0] += now[k] > 0;

@@ -128,6 +128,31 @@ static void locked_families_stay(void **state)
     ems_plan_free(plan);
 }
 
+/* New drums for what the others play: at its hits they have a bass drum. */
+static void drums_alone_change(void **state)
+{
+    ems_plan *plan = make_plan();
+    const unsigned drums = 1u << EMS_DRUMS;
+    ems_piece *old = *state;
+    ems_piece *p = compose(plan, OLD, "2", "bass,guitar,piano,strings");
+    assert_int_equal(differ(old, p, 0, SECONDS, 31 & ~drums), 0);
+    for (size_t i = 0; i < plan->hit_count; i++) {
+        const double hit = plan->hits[i];
+        int kicks = 0, struck = 0;
+        for (size_t k = 0; k < p->note_count; k++) {
+            const ems_note *n = &p->notes[k];
+            const int now = fabs(n->start - hit) < 0.001;
+            struck += now && n->family == EMS_DRUMS;
+            kicks += now && n->family == EMS_DRUMS &&
+                     (n->pitch == 35 || n->pitch == 36);
+        }
+        assert_true(struck < 8);
+        assert_true(hit < plan->sections[1].from || kicks == 1);
+    }
+    ems_piece_free(p);
+    ems_plan_free(plan);
+}
+
 /* Move a hit: some seconds around it are new, and it is met. */
 static void a_moved_hit_changes_its_neighbourhood(void **state)
 {
@@ -206,6 +231,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_section_changes_and_the_rest_stays),
         cmocka_unit_test(locked_families_stay),
+        cmocka_unit_test(drums_alone_change),
         cmocka_unit_test(a_moved_hit_changes_its_neighbourhood),
         cmocka_unit_test(nothing_asked_nothing_changed),
         cmocka_unit_test(wrong_wishes_are_refused),

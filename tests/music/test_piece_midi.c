@@ -333,7 +333,7 @@ static void test_statistics(void **state)
     ems_piece_stats s;
     assert_int_equal(ems_piece_measure(&s, p, NULL), 0);
     assert_float_equal(s.notes_per_second, 4, 1e-9);
-    assert_int_equal(s.families, 2);
+    assert_float_equal(s.families, 2, 0);
     assert_float_equal(s.family_share[EMS_BASS], 0.5, 1e-9);
     assert_int_equal(s.lowest, 36);
     assert_int_equal(s.highest, 66);
