@@ -993,7 +993,7 @@ enum {
     EMS_EVALUATE_NOVELTY = 16,   /* passages shared with the training music */
     EMS_EVALUATE_ALL = 31,
     EMS_EVALUATE_MEASURES = 21, EMS_EVALUATE_GRID = 5, EMS_EVALUATE_WAYS = 6,
-    EMS_EVALUATE_TELLINGS = 5, EMS_EVALUATE_EARLY = 128 /* tokens */,
+    EMS_EVALUATE_TELLINGS = 7, EMS_EVALUATE_EARLY = 128 /* tokens */,
 };
 
 typedef struct ems_evaluate_options {

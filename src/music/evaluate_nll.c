@@ -14,13 +14,15 @@
 
 enum { BATCH = 4 };
 typedef enum telling {
-    ALL, NO_OFFSETS, OTHER_OFFSETS, NO_EMOTION, OTHER_EMOTION
+    ALL, NO_OFFSETS, OTHER_OFFSETS, NO_EMOTION, OTHER_EMOTION, OTHER_VALENCE,
+    OTHER_AROUSAL
 } telling;
 #define HELD_STREAM 0x68656c64 /* as in train.c */
 
 static const char *const telling_name[EMS_EVALUATE_TELLINGS] = {
     "all", "no offsets", "another excerpt's offsets", "no emotion",
-    "another excerpt's emotion"};
+    "another excerpt's emotion", "another excerpt's valence",
+    "another excerpt's arousal"};
 
 typedef struct scorer {
     ems_params params;
@@ -95,13 +97,17 @@ static void tell_row(const scorer *s, size_t number, size_t next, telling way,
 {
     const ems_excerpt spare = row_of(s, BATCH);
     take_excerpt(s, number, way == NO_OFFSETS, row);
-    if (way == OTHER_OFFSETS || way == OTHER_EMOTION)
+    if (way == OTHER_OFFSETS || way >= OTHER_EMOTION)
         take_excerpt(s, next, 0, spare);
     if (way == OTHER_OFFSETS)
         memcpy(row.seconds, spare.seconds,
                s->sampler.length * sizeof *row.seconds);
-    for (int i = 0; i < 2 && way >= NO_EMOTION; i++)
-        row.conditions[i] = way == NO_EMOTION ? NAN : spare.conditions[i];
+    if (way == NO_EMOTION)
+        row.conditions[0] = row.conditions[1] = NAN;
+    if (way == OTHER_EMOTION || way == OTHER_VALENCE)
+        row.conditions[0] = spare.conditions[0];
+    if (way == OTHER_EMOTION || way == OTHER_AROUSAL)
+        row.conditions[1] = spare.conditions[1];
 }
 
 /* `most` tokens of each excerpt count. */
