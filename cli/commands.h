@@ -68,7 +68,7 @@ extern const char *const cli_stem_names[];      /* files of --stems */
      .max = 1, .unset = "0.75; 0.6 where the plan syncs as the paper"},       \
     {CLI_ROW(CLI_REAL, f.guidance, "guidance", "X",                        \
              "how strongly music follows what it is told; 1: as trained"),    \
-     .max = 20, .unset = "3; 1.5 where the plan syncs as the paper"},         \
+     .max = 20, .unset = "3; 2 where the plan syncs as the paper"},         \
     CLI_NUMBER(f.steer, 0, 1, "steer", "X",                                \
                "how strongly density and key are led by the emotion"),        \
     CLI_SWITCH(f.fewer_instruments, 1, "fewer-instruments",                \

@@ -21,7 +21,7 @@ enum {
 };
 /* Unless asked for: guidance, and the nucleus; the paper's in its own way of
  * composing. */
-static const double LED = 3, ALONE = 1.5, WIDE = 0.75, NARROW = 0.6;
+static const double LED = 3, ALONE = 2, WIDE = 0.75, NARROW = 0.6;
 
 typedef struct composer {
     ems_brief brief;
