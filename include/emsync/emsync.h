@@ -272,7 +272,7 @@ typedef struct ems_compose_options {
     double guidance;     /* how strongly emotion is followed and, by
                             EMS_SYNC_PAPER, boundaries: 1 as the model says, 0
                             not at all; twice the work unless 1. NAN (default):
-                            3, by EMS_SYNC_PAPER 1.5 (docs/MUSIC.md) */
+                            3, by EMS_SYNC_PAPER 2 (docs/MUSIC.md) */
     double steer;        /* how strongly density and key are led by the emotion,
                             exact mode only: 0 not at all, 1 (default) */
     int fewer_instruments; /* nonzero: one or two instruments */
