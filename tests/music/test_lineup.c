@@ -87,7 +87,8 @@ static void only_the_allowed_play(void **state)
                 assert_true(allowed >> f & 1 || share[f] == 0);
                 sum += share[f];
             }
-            assert_float_equal(sum, allowed ? 1 : 0, 1e-12);
+            const double whole = allowed ? 1 : 0;
+            assert_float_equal(sum, whole, 1e-12);
             const unsigned tunes = allowed & (1u << EMS_GUITAR |
                                               1u << EMS_PIANO |
                                               1u << EMS_STRINGS);
