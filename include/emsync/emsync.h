@@ -271,8 +271,8 @@ typedef struct ems_compose_options {
                             paper's 0.6, by EMS_SYNC_PAPER that */
     double guidance;     /* how strongly emotion is followed and, by
                             EMS_SYNC_PAPER, boundaries: 1 as the model says, 0
-                            not at all; twice the work unless 1. NAN (default):
-                            3, by EMS_SYNC_PAPER 2 (docs/MUSIC.md) */
+                            not at all; twice the work unless 1. Default 3
+                            (docs/MUSIC.md) */
     double steer;        /* how strongly density and key are led by the emotion,
                             exact mode only: 0 not at all, 1 (default) */
     int fewer_instruments; /* nonzero: one or two instruments */
@@ -870,6 +870,15 @@ typedef struct ems_train_options {
                                 `batch` sequences of every rank; 1 */
     double minutes;          /* stop when training has taken this long in
                                 all, resumes included; 0: no limit */
+    double contrast;         /* above 0: a step also asks, of short excerpts,
+                                which of two valences is theirs; an answer
+                                counts like so many targets. 0: the paper's
+                                training, which does not ask for it */
+    int pairs;               /* such excerpts, of 128 tokens, of every step
+                                (whatever `accumulate`) and rank; 16 */
+    double breaks;           /* share of the excerpts whose music breaks off
+                                before its chords, so that only the offset
+                                says when they come; 0: the paper's training */
     double lr, warmup, weight_decay, clip, dropout;
     ems_schedule schedule;   /* over `steps`, or `minutes` if they come first */
     double lr_end;           /* share of lr left at the end */
@@ -1007,6 +1016,8 @@ typedef struct ems_evaluate_options {
     int pieces;          /* for each of the 25 emotions; 8 */
     int lists;           /* of boundaries; 24 */
     int excerpts;        /* of held-out music, for its NLL; 48 */
+    int window;          /* tokens of each; 0: all that the model can see.
+                            Models are compared at one that both can */
     double seconds;      /* of each piece; 30 */
     uint64_t seed;
     ems_sync sync;       /* how the pieces are composed */
@@ -1033,6 +1044,8 @@ typedef struct ems_boundary_row { /* one way to compose for boundaries */
     size_t boundaries;
     double within_100ms, within_1s; /* share with a chord so near */
     double chords_per_minute;
+    double chords_near, chords_away; /* per minute within 1 s of a boundary,
+                                        and elsewhere */
     double nats;             /* a token: -ln of its probability to the model,
                                 told of emotion and boundaries, not led */
     double rules, due;       /* nats a token that the guide took; share of the

@@ -1,5 +1,6 @@
-/* The transformer of graph.h: memory, layers, loss. graph_embed.c makes the
- * input of the first layer, graph_attention.c is the attention. */
+/* The transformer of graph.h: memory and layers. graph_embed.c makes the
+ * input of the first layer, graph_attention.c is the attention, graph_loss.c
+ * what comes after the last layer. */
 #include "music/graph.h"
 
 #include "base/mem.h"
@@ -10,7 +11,6 @@
 #include <string.h>
 
 enum { STRIP = 64 }; /* columns of one turn of a parallel loop */
-#define CHORD_WEIGHT 10.0
 
 static size_t least(size_t a, size_t b)
 {
@@ -66,7 +66,8 @@ static void place_shared(ems_graph *g, ems_arena *a)
     g->offset_hidden = ems_take(a, M * (C / 4), sizeof(float));
     g->cond = ems_take(a, EMS_CONDITIONS * B * C, sizeof(float));
     g->cond_hidden = ems_take(a, EMS_CONDITIONS * B * (C / 2), sizeof(float));
-    g->row_loss = ems_take(a, M, sizeof(double));
+    g->row_nll = ems_take(a, M, sizeof(double));
+    g->gain = ems_take(a, B, sizeof(double));
     g->t = ems_take(a, M * C, sizeof(float));
     g->rel = ems_take(a, g->wide * g->D, sizeof(float));
     g->rel_packed = ems_take(
@@ -145,6 +146,11 @@ static int options_check(const ems_graph_options *o, ems_error *err)
     if (o->precision == EMS_INT8)
         return ems_fail(err, EMS_EUNSUPPORTED, "training in int8; choose f32"
                         " or bf16");
+    if (!(o->contrast >= 0) ||
+        (o->contrast > 0 && (o->batch % 2 || o->all_rows)))
+        return ems_fail(err, EMS_EINVAL, "a contrast of weight %g over %zu"
+                        " sequences; it is 0 or more, and of pairs",
+                        o->contrast, o->batch);
     if (!(o->dropout >= 0 && o->dropout <= 0.9))
         return ems_fail(err, EMS_EINVAL, "dropout %g must lie between 0 and"
                         " 0.9", o->dropout);
@@ -201,6 +207,11 @@ ems_graph_work ems_graph_done(const ems_graph *g)
     const ems_gemm_work_done done = ems_gemm_done(g->gemm);
     return (ems_graph_work){done.operations, done.seconds, g->attention,
                             g->attention_seconds};
+}
+
+ems_graph_pairs ems_graph_told(const ems_graph *g)
+{
+    return g->pairs;
 }
 
 double ems_graph_peak(ems_graph *g)
@@ -433,76 +444,7 @@ static void layer_back(ems_graph *g, int i, const ems_layer_params *p,
     }
 }
 
-/* ---- Loss --------------------------------------------------------------- */
-
-typedef struct loss_pass {
-    ems_graph *g;
-    const ems_batch *b;
-    double total; /* weight of all targets */
-    int keep;
-} loss_pass;
-
-static double weight_of(unsigned target)
-{
-    return target == EMS_PAD ? 0 : target == EMS_CHORD ? CHORD_WEIGHT : 1;
-}
-
-/* The target of a position, EMS_PAD for the conditions. */
-static unsigned target_of(const ems_graph *g, const ems_batch *b,
-                          size_t sequence, size_t position)
-{
-    return position < EMS_CONDITIONS
-               ? EMS_PAD
-               : b->targets[sequence * g->o.tokens + position -
-                            EMS_CONDITIONS];
-}
-
-static void loss_rows(void *ctx, size_t turn)
-{
-    const loss_pass *l = ctx;
-    ems_graph *g = l->g;
-    const ems_rows *r = &g->turn[turn];
-    for (size_t i = 0; i < r->count; i++) {
-        const unsigned target = target_of(g, l->b, r->sequence,
-                                          r->position + i);
-        const double weight = weight_of(target) / l->total;
-        float *const row = g->logits + (r->row + i) * g->ld;
-        double *const loss = &g->row_loss[r->row + i];
-        *loss = 0;
-        if (target != EMS_PAD)
-            *loss = g->ops->cross_entropy(row, g->V, target, (float)weight,
-                                          l->keep);
-        else if (!l->keep)
-            memset(row, 0, g->V * sizeof *row);
-    }
-}
-
-double ems_graph_weight(const ems_graph *g, const ems_batch *b)
-{
-    double sum = 0;
-    for (size_t i = 0; i < g->o.batch * g->o.tokens; i++)
-        sum += weight_of(b->targets[i]);
-    return sum;
-}
-
-static double loss(ems_graph *g, const ems_batch *b, int keep)
-{
-    loss_pass l = {g, b, b->weight, keep};
-    if (!(l.total > 0))
-        l.total = ems_graph_weight(g, b);
-    if (!(l.total > 0))
-        l.total = 1;
-    ems_rows_each(g, loss_rows, &l);
-    double sum = 0;
-    for (size_t i = 0; i < g->M; i++)
-        sum += g->row_loss[i];
-    return sum;
-}
-
-double ems_graph_loss(ems_graph *g, const ems_batch *b)
-{
-    return loss(g, b, 1);
-}
+/* ---- Backwards ---------------------------------------------------------- */
 
 void ems_graph_watch(ems_graph *g, void (*done)(void *user, int layer),
                      void *user)
@@ -521,7 +463,7 @@ double ems_graph_backward(ems_graph *g, const ems_params *p,
                           const ems_batch *b, ems_params *grads)
 {
     const int layers = g->o.shape.n_layer;
-    const double value = loss(g, b, 0);
+    const double value = ems_graph_gradient(g, b);
     memset(grads->block, 0, grads->count * sizeof *grads->block);
     const ems_matrix dlogits = {g->logits, g->M, g->V, g->ld};
     ems_linear_dw(g, grads->out_w, grads->out_b, dlogits,
@@ -535,38 +477,4 @@ double ems_graph_backward(ems_graph *g, const ems_params *p,
     ems_embed_back(g, p, b, grads);
     tell(g, -1);
     return value;
-}
-
-/* ---- Evaluation --------------------------------------------------------- */
-
-static size_t rank_of(const float *logits, size_t n, size_t target)
-{
-    size_t above = 0;
-    for (size_t i = 0; i < n; i++)
-        above += logits[i] > logits[target];
-    return above;
-}
-
-static void score_row(ems_score_sums *s, const ems_graph *g, size_t row,
-                      unsigned target)
-{
-    const size_t rank = rank_of(g->logits + row * g->ld, g->V, target);
-    s->nll += g->row_loss[row] / weight_of(target);
-    s->count++;
-    s->top1 += rank < 1;
-    s->top5 += rank < 5;
-}
-
-ems_score_sums ems_graph_score(ems_graph *g, const ems_batch *b)
-{
-    ems_score_sums s = {0};
-    loss_pass l = {g, b, 1, 1};
-    ems_rows_each(g, loss_rows, &l);
-    for (size_t n = 0; n < g->o.batch; n++)
-        for (size_t i = g->begin[n]; i < g->begin[n + 1]; i++) {
-            const unsigned target = target_of(g, b, n, i - g->begin[n]);
-            if (target != EMS_PAD)
-                score_row(&s, g, i, target);
-        }
-    return s;
 }

@@ -20,6 +20,11 @@ typedef struct ems_graph_options {
                                 not be above shape.context_len */
     ems_precision precision; /* EMS_F32 or EMS_BF16, of the projections */
     double dropout;          /* 0..0.9 */
+    double contrast;         /* weight of telling pairs apart; 0: no pairs.
+                                Otherwise the sequences batch / 2 and on are
+                                the others again, or their beginnings, under
+                                other conditions: see ems_graph_loss. Not
+                                with all_rows */
     int forward_only;        /* nonzero: no memory for gradients */
     int all_rows;            /* nonzero: rows after a sequence's last target
                                 are computed, too */
@@ -43,7 +48,8 @@ typedef struct ems_score_sums { /* of every target that is not EMS_PAD */
     double count, top1, top5;
 } ems_score_sums;
 
-/* Bytes of the arena and of scratch, and floating point operations of one training step. */
+/* Bytes of the arena and of scratch, and floating point operations of one
+ * training step. */
 size_t ems_graph_bytes(const ems_graph_options *o, int threads);
 double ems_graph_flops(const ems_graph_options *o);
 
@@ -53,9 +59,15 @@ ems_graph *ems_graph_new(const ems_graph_options *o, ems_cpu_level level,
 /* Logits of the batch. `step` numbers the dropout masks; 0: no dropout. */
 void ems_graph_forward(ems_graph *g, const ems_params *p, const ems_batch *b,
                        uint64_t step);
-/* After forward: the weighted mean cross-entropy (weight 10 on <CHORD>). */
+/* After forward: the weighted mean cross-entropy (weight 10 on <CHORD>). With
+ * contrast w a pair counts like w targets of loss log(1 + exp(D)), D = how
+ * much less likely (natural log, every target counts once) what the two share
+ * is under its own conditions than under the other's: the loss of the model as
+ * a classifier of the condition (Krause et al. 2020, GeDi, not divided by the
+ * length). */
 double ems_graph_loss(ems_graph *g, const ems_batch *b);
-/* The weight of all targets of a batch: 10 of a <CHORD>, 0 of EMS_PAD. */
+/* The weight of all targets of a batch's excerpts: 10 of a <CHORD>, 0 of
+ * EMS_PAD. */
 double ems_graph_weight(const ems_graph *g, const ems_batch *b);
 /* Call `done` from backward as soon as a layer's gradients are complete, last
  * layer first; then, with layer -1, when all others are. NULL: nobody. */
@@ -78,6 +90,12 @@ typedef struct ems_graph_work {
     double products, product_seconds, attention, attention_seconds;
 } ems_graph_work;
 ems_graph_work ems_graph_done(const ems_graph *g);
+/* The pairs of all losses so far, and the sum of the probabilities, by the
+ * model, that their conditions are their own: 0.5 of each is a guess. */
+typedef struct ems_graph_pairs {
+    double count, told;
+} ems_graph_pairs;
+ems_graph_pairs ems_graph_told(const ems_graph *g);
 /* What no product can exceed: ems_gemm_peak of this graph's precision. */
 double ems_graph_peak(ems_graph *g);
 void ems_graph_free(ems_graph *g);

@@ -46,6 +46,14 @@ static float value_of(const ems_batch *b, size_t sequence, int i)
     return b->conditions[sequence * EMS_CONDITIONS + (size_t)i];
 }
 
+/* Drops of x[B, C], the vectors of condition i. */
+static void drop_condition(const ems_graph *g, float *x, int i)
+{
+    const size_t n = ems_excerpts(g) * g->C;
+    for (size_t at = 0; at < g->o.batch * g->C; at += n)
+        g->ops->drop(x + at, n, 0, ems_graph_drop(g, 1 + (unsigned)i));
+}
+
 static void conditions_forward(ems_graph *g, const ems_params *p,
                                const ems_batch *b, int i)
 {
@@ -59,7 +67,7 @@ static void conditions_forward(ems_graph *g, const ems_params *p,
     }
     const ems_matrix h = {hidden, B, half, half};
     ems_linear(g, out, C, h, c.w2, c.b2, C, 0);
-    g->ops->drop(out, B * C, 0, ems_graph_drop(g, 1 + (unsigned)i));
+    drop_condition(g, out, i);
     for (size_t n = 0; n < B; n++)
         if (isnan(value_of(b, n, i)))
             memcpy(out + n * C, c.null, C * sizeof *out);
@@ -210,7 +218,7 @@ static void condition_back(ems_graph *g, const ems_params *p,
                 c.dnull[j] += g->dcond[n * C + j];
                 g->dcond[n * C + j] = 0;
             }
-    g->ops->drop(g->dcond, B * C, 0, ems_graph_drop(g, 1 + (unsigned)i));
+    drop_condition(g, g->dcond, i);
     const ems_matrix dy = {g->dcond, B, C, C}, h = {hidden, B, half, half};
     ems_linear_dw(g, c.dw2, c.db2, dy, h);
     ems_linear_dx(g, g->dhidden, dy, c.w2, half, hidden, 0);

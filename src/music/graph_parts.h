@@ -1,4 +1,4 @@
-/* graph_parts.h - what graph.c and graph_attention.c share. */
+/* graph_parts.h - what the files of the graph share. */
 #ifndef EMS_GRAPH_PARTS_H
 #define EMS_GRAPH_PARTS_H
 #include "base/arena.h"
@@ -52,6 +52,7 @@ struct ems_graph {
     void (*done)(void *user, int layer);
     void *done_user;
     double attention, attention_seconds; /* operations so far */
+    ems_graph_pairs pairs;      /* so far */
     int flags;                  /* EMS_GEMM_BF16 or 0 */
 
     ems_layer_state layer[EMS_MAX_LAYERS];
@@ -60,7 +61,8 @@ struct ems_graph {
     float *cond, *cond_hidden;           /* [2,B,C], [2,B,C/2] */
     float *mask;                         /* [M]: 0, or very low at PAD */
     unsigned char *masked;               /* [B]: whether there is any PAD */
-    double *row_loss;                    /* [M] */
+    double *row_nll;                     /* [M] of the targets, unweighted */
+    double *gain;                        /* [B]: see graph_loss.c */
     float *t;                            /* [M,C] */
     float *rel;                          /* this layer's E: [wide,D] */
     float *rel_packed, *rel_rows;        /* packed as [D,wide], [wide,D] */
@@ -84,12 +86,22 @@ static inline unsigned ems_token_at(const ems_graph *g, const ems_batch *b,
     return b->tokens[sequence * g->o.tokens + position - EMS_CONDITIONS];
 }
 
-/* The number of a turn's first row among all rows of full sequences, by
- * which dropout goes. */
+/* Sequences that are excerpts: all, or the first of each pair. */
+static inline size_t ems_excerpts(const ems_graph *g)
+{
+    return g->o.contrast > 0 ? g->o.batch / 2 : g->o.batch;
+}
+
+/* The number of a turn's first row among all rows of full excerpts, by which
+ * dropout goes: both of a pair lose the same. */
 static inline size_t ems_rows_number(const ems_graph *g, const ems_rows *r)
 {
-    return r->sequence * g->N + r->position;
+    return r->sequence % ems_excerpts(g) * g->N + r->position;
 }
+
+/* After forward: the loss, and its gradient in place of the logits
+ * (graph_loss.c). */
+double ems_graph_gradient(ems_graph *g, const ems_batch *b);
 
 /* Rows of a row-major matrix. */
 typedef struct ems_matrix {

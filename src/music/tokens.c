@@ -11,7 +11,7 @@ typedef uint64_t event;
 
 /* Boundaries are a second apart: so far reaches one <CHORD> when cuts are
  * served (|cursor - cut| < 1 s), and plans keep hits as far from each other. */
-enum { FEWEST_CHORD_NOTES = 3, CHORD_GAP = 125 };
+enum { FEWEST_CHORD_NOTES = 3 };
 
 static const uint8_t rank_of[EMS_FAMILIES] = {1, 0, 2, 3, 4};
 static const uint8_t family_of[EMS_FAMILIES] = {EMS_DRUMS, EMS_BASS,
@@ -75,7 +75,7 @@ static int push_moment(ems_tokens *t, const event *e, size_t count,
                        int64_t *chord, ems_error *err)
 {
     const int64_t tick = (int64_t)(e[0] >> 16);
-    if (is_chord(e, count) && (*chord < 0 || tick - *chord >= CHORD_GAP)) {
+    if (is_chord(e, count) && (*chord < 0 || tick - *chord >= EMS_CHORD_GAP)) {
         t->chords++;
         *chord = tick;
         if (push(t, EMS_CHORD, err) < 0)

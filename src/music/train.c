@@ -17,7 +17,8 @@ ems_train_options ems_train_defaults(void)
     return (ems_train_options){
         .shape = {.d_model = 256, .n_layer = 6, .n_head = 4, .d_inner = 1024,
                   .context_len = 642, .vocab_size = EMS_VOCAB},
-        .precision = EMS_F32, .batch = 8, .accumulate = 1, .lr = 5e-4,
+        .precision = EMS_F32, .batch = 8, .accumulate = 1, .pairs = 16,
+        .lr = 5e-4,
         .lr_end = 0.05, .warmup = 200, .weight_decay = 0.01, .clip = 1,
         .dropout = 0.1, .seed = 1, .checkpoint_minutes = 5,
         .validate_steps = 250};
@@ -71,18 +72,23 @@ static int options_check(const ems_train_options *o, ems_error *err)
         return ems_fail(err, EMS_EINVAL, "excerpts of %d tokens; take 16 or"
                         " more, or 0 for all that the model can see",
                         o->excerpt);
+    if (o->contrast > 0 && (o->pairs < 1 || o->pairs > 2048))
+        return ems_fail(err, EMS_EINVAL, "%d pairs to be told apart; take 1"
+                        " to 2048", o->pairs);
     if (o->batch < 1 || o->batch > 4096 || o->accumulate < 1 ||
         o->accumulate > 4096)
         return ems_fail(err, EMS_EINVAL, "batch of %d sequences, %d times;"
                         " take 1 to 4096 of either", o->batch, o->accumulate);
     if (!in(o->lr, 1e-9, 1) || !in(o->lr_end, 0, 1) ||
         !in(o->warmup, 0, 1e9) || !in(o->weight_decay, 0, 1) ||
-        !in(o->clip, 0, 1e9) || !in(o->dropout, 0, 0.9) ||
+        !in(o->clip, 0, 1e9) || !in(o->contrast, 0, 1e4) ||
+        !in(o->breaks, 0, 1) || !in(o->dropout, 0, 0.9) ||
         !in(o->checkpoint_minutes, 0, 1e7) || !in(o->validate_steps, 0, 1e9))
         return ems_fail(err, EMS_EINVAL, "an option of training is out of"
                         " range: lr 0..1, lr_end 0..1, weight decay 0..1,"
-                        " dropout 0..0.9, clip, warm-up, minutes and steps"
-                        " not negative");
+                        " dropout 0..0.9, contrast 0..10000, breaks 0..1, clip,"
+                        " warm-up,"
+                        " minutes and steps not negative");
     if (o->shape.vocab_size != EMS_VOCAB)
         return ems_fail(err, EMS_EINVAL, "vocabulary of %d tokens; music has"
                         " %d", o->shape.vocab_size, EMS_VOCAB);
@@ -158,14 +164,14 @@ static size_t reals_of(const ems_train_options *o)
  * to add up parts; for a moment, the weights it begins with. */
 static size_t blocks_of(const ems_train_options *o)
 {
-    const size_t parts = o->accumulate > 1, from = o->from && !o->resume;
-    return 4 + parts + from;
+    const int parts = ems_train_has_parts(o), from = o->from && !o->resume;
+    return (size_t)(4 + parts + from);
 }
 
 size_t ems_train_bytes(const ems_train_options *o, int threads)
 {
     const ems_graph_options g = graph_options(o);
-    return ems_graph_bytes(&g, threads) +
+    return ems_graph_bytes(&g, threads) + ems_pairs_bytes(o, threads) +
            blocks_of(o) * ems_params_count(&o->shape) * sizeof(float) +
            2 * rows_of(o) * sizeof(uint16_t) + reals_of(o) * sizeof(float);
 }
@@ -180,10 +186,10 @@ static int take_memory(ems_training *t, ems_error *err)
     t->optim.sums = ems_alloc(list.count, sizeof *t->optim.sums);
     t->ids = ems_alloc(2 * rows_of(&t->o), sizeof *t->ids);
     t->reals = ems_alloc(reals_of(&t->o), sizeof *t->reals);
-    if (t->o.accumulate > 1)
+    if (ems_train_has_parts(&t->o))
         t->sum = ems_alloc_aligned(n, sizeof *t->sum);
     if (!t->block || !t->span || !t->optim.sums || !t->ids || !t->reals ||
-        (t->o.accumulate > 1 && !t->sum))
+        (ems_train_has_parts(&t->o) && !t->sum))
         return ems_out_of_memory(err);
     list = (span_list){t->span, 0};
     ems_params_each(&t->o.shape, add_spans, &list);
@@ -215,10 +221,10 @@ int ems_train_engine(ems_training *t, ems_error *err)
         return err->code;
     t->optim.ops = ems_ops_get(level);
     t->optim.pool = t->pool;
-    const int code = take_memory(t, err);
+    int code = take_memory(t, err);
     if (code == EMS_OK)
         place_blocks(t);
-    return code;
+    return code == EMS_OK ? ems_pairs_open(t, err) : code;
 }
 
 void ems_train_close(ems_training *t)
@@ -226,6 +232,7 @@ void ems_train_close(ems_training *t)
     if (t->log)
         fclose(t->log);
     ems_graph_free(t->graph);
+    ems_pairs_close(&t->pairs);
     ems_pool_free(t->pool);
     ems_sampler_close(&t->sampler);
     ems_dataset_close(t->data);
@@ -289,7 +296,10 @@ static int open_data(ems_training *t, ems_error *err)
     t->data = ems_dataset_open(t->o.dataset, err);
     if (!t->data)
         return err->code;
-    return ems_sampler_open(&t->sampler, t->data, length_of(&t->o), err);
+    const int code = ems_sampler_open(&t->sampler, t->data, length_of(&t->o),
+                                      err);
+    t->sampler.breaks = t->o.breaks;
+    return code;
 }
 
 /* Every rank reads the data set: it must be the same one. A checkpoint's
@@ -339,7 +349,8 @@ static void describe(const ems_train_options *o, int threads, int ranks,
             " floating point operations a step of %.0f tokens",
             ems_params_count(&o->shape),
             (double)ems_train_bytes(o, threads) * 1e-6,
-            ranks > 1 ? " a rank" : "", all * ems_graph_flops(&g),
+            ranks > 1 ? " a rank" : "",
+            all * ems_graph_flops(&g) + ranks * ems_pairs_flops(o),
             all * (double)(g.batch * g.tokens));
 }
 

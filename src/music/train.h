@@ -2,12 +2,14 @@
  *
  *     train.c             options, setting up, the loop, the end
  *     train_step.c        one step over all parts of its batch and all ranks
+ *     train_pairs.c       its part that tells valences apart
+ *     train_sample.c      excerpts; train_breaks.c: some that break off
  *     train_from.c        existing weights as the beginning, context grown
  *     train_checkpoint.c  what resuming needs
  *     train_log.c         lines of the log, held-out scores, best weights
  *     train_curve.c       the log as a picture
  *
- * A step's batch has ranks x accumulate x batch sequences. Rank r takes
+ * A step's batch has ranks x accumulate x batch excerpts. Rank r takes
  * r * accumulate * batch and on, in parts of `batch`, which is what a graph
  * holds. */
 #ifndef EMS_TRAIN_H
@@ -37,6 +39,14 @@ typedef struct ems_turn { /* what all ranks agree on before a step */
     double cancelled; /* how many were told to stop */
 } ems_turn;
 
+/* Short excerpts, each twice: with its own valence and with another's. */
+typedef struct ems_train_pairs {
+    ems_graph *graph;     /* NULL: no pairs are asked for */
+    size_t count;         /* of every step and rank */
+    uint16_t *ids;        /* tokens and targets */
+    float *reals;         /* seconds and conditions */
+} ems_train_pairs;
+
 typedef struct ems_training {
     ems_train_options o;
     ems_run run;          /* only rank 0 talks */
@@ -44,6 +54,7 @@ typedef struct ems_training {
     ems_train_state state;
     ems_pool *pool;
     ems_graph *graph;
+    ems_train_pairs pairs;
     ems_dataset *data;
     ems_sampler sampler;
     ems_params p, d;      /* parameters and gradient */
@@ -61,6 +72,7 @@ typedef struct ems_training {
     double lr, norm;
     uint64_t line_step;   /* of the last line of the log */
     double line_time;
+    ems_graph_pairs line_pairs;
     int unsaved;          /* the last checkpoint failed: disk full */
 } ems_training;
 
@@ -69,7 +81,7 @@ static inline int ems_train_leads(const ems_training *t)
     return ems_ranks_rank(t->ranks) == 0;
 }
 
-/* Sequences of one step on all ranks. */
+/* Excerpts of one step on all ranks. */
 size_t ems_train_sequences(const ems_training *t);
 double ems_train_seconds(const ems_training *t);
 /* How much of the run is done, 0..1, by steps or by time. */
@@ -84,6 +96,26 @@ size_t ems_train_bytes(const ems_train_options *o, int threads);
 /* Graph, pool, memory for t->o. Close whatever came of it. */
 int ems_train_engine(ems_training *t, ems_error *err);
 void ems_train_close(ems_training *t);
+
+/* Does a step's gradient come in parts? */
+static inline int ems_train_has_parts(const ems_train_options *o)
+{
+    return o->accumulate > 1 || o->contrast > 0;
+}
+
+/* Floating point operations and bytes of the pairs that these options ask for;
+ * memory for them; its end. */
+double ems_pairs_flops(const ems_train_options *o);
+size_t ems_pairs_bytes(const ems_train_options *o, int threads);
+int ems_pairs_open(ems_training *t, ems_error *err);
+void ems_pairs_close(ems_train_pairs *p);
+/* Draw the pairs of the next step: the weight of their targets. 0: no pairs. */
+double ems_pairs_draw(ems_training *t);
+/* Forward and backward through them: their part of the step's loss; the
+ * gradient goes to t->d. */
+double ems_pairs_gradient(ems_training *t, uint64_t masks);
+/* How surely the pairs so far were told apart; all zero: there are none. */
+ems_graph_pairs ems_pairs_told(const ems_training *t);
 
 /* Draw the excerpts of the next step and agree about it. */
 int ems_train_turn(ems_training *t, ems_error *err);

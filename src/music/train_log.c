@@ -30,6 +30,12 @@ static void note_beginning(const ems_training *t)
          t->p.count, t->o.batch, t->o.accumulate, ems_ranks_size(t->ranks),
          t->o.seed, t->sampler.pieces, t->sampler.held_pieces,
          t->sampler.tokens, t->sampler.held_tokens, t->state.step);
+    if (t->o.contrast > 0)
+        note(t, "# and %zu pairs, contrast %g\n", t->pairs.count,
+             t->o.contrast);
+    if (t->o.breaks > 0)
+        note(t, "# %g of the excerpts break off before chords\n",
+             t->o.breaks);
     if (t->o.from && !t->o.resume)
         note(t, "# beginning with the weights of %s\n", t->o.from);
 }
@@ -47,7 +53,17 @@ void ems_train_log_restart(ems_training *t)
 {
     t->line_step = t->state.step;
     t->line_time = ems_now();
+    t->line_pairs = ems_pairs_told(t);
     t->loss = 0;
+}
+
+/* How surely this process's pairs were told apart since the last line. */
+static void note_pairs(ems_training *t)
+{
+    const ems_graph_pairs now = ems_pairs_told(t);
+    const double count = now.count - t->line_pairs.count;
+    if (count > 0)
+        note(t, " told-apart %.3f", (now.told - t->line_pairs.told) / count);
 }
 
 void ems_train_log_step(ems_training *t)
@@ -59,8 +75,10 @@ void ems_train_log_step(ems_training *t)
                            (double)t->sampler.length;
     const double speed = n * targets / (ems_now() - t->line_time);
     note(t, "step %" PRIu64 " tokens %" PRIu64 " loss %.6f lr %.3e norm %.3f"
-         " tok/s %.0f minutes %.2f\n", t->state.step, t->state.tokens,
+         " tok/s %.0f minutes %.2f", t->state.step, t->state.tokens,
          t->loss / n, t->lr, t->norm, speed, ems_train_seconds(t) / 60);
+    note_pairs(t);
+    note(t, "\n");
     ems_log(&t->run, EMS_LOG_DEBUG, "step %" PRIu64 ": loss %.4f, %.0f"
             " tokens a second", t->state.step, t->loss / n, speed);
     ems_train_log_restart(t);

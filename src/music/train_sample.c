@@ -1,6 +1,7 @@
 #include "music/train_sample.h"
 
 #include "base/mem.h"
+#include "music/train_breaks.h"
 #include "music/vocab.h"
 
 #include <math.h>
@@ -12,6 +13,8 @@
 #define BLIND_SHARE 0.2       /* offsets left out */
 #define NO_CHORD_SHARE 0.5    /* of these: <CHORD> left out too */
 #define UNKNOWN_SHARE 0.2     /* each of valence and arousal left out */
+#define FAR 0.8f              /* valence that can be told from another */
+enum { PAIR_DRAWS = 64 };
 enum { MAX_TRANSPOSE = 3, MORE_FAMILIES = 3, REACH_TICKS = 1000 };
 
 static void add_piece(const ems_dataset_piece *p, size_t index, size_t *list,
@@ -96,6 +99,7 @@ static size_t cut(const ems_dataset_piece *p, size_t length, ems_rng *rng,
 typedef struct excerpt_plan {
     size_t at;          /* first token of the piece */
     int start, drop_chords, blind, transpose;
+    ems_rng *breaks; /* NULL: none */
 } excerpt_plan;
 
 /* Fill targets with the excerpt's song tokens (PAD past the end) and
@@ -107,7 +111,9 @@ static size_t copy_tokens(const ems_sampler *s, const ems_dataset_piece *p,
     size_t n = 0, i = x->at;
     if (x->start)
         e->targets[n++] = EMS_START;
-    while (n < s->length && i < p->token_count) {
+    if (x->breaks)
+        i = ems_copy_with_breaks(p, i, x->breaks, e->targets, &n, s->length);
+    while (!x->breaks && n < s->length && i < p->token_count) {
         const uint16_t token = p->tokens[i++];
         if (token != EMS_CHORD || !x->drop_chords)
             e->targets[n++] = token;
@@ -217,10 +223,35 @@ void ems_sample(const ems_sampler *s, ems_rng *rng, ems_excerpt *e)
                   MAX_TRANSPOSE;
     x.blind = ems_rng_uniform(rng) < BLIND_SHARE;
     x.drop_chords = ems_rng_uniform(rng) < NO_CHORD_SHARE && x.blind;
+    if (!x.blind && s->breaks > 0 && ems_rng_uniform(rng) < s->breaks)
+        x.breaks = rng;
     excerpt(s, &p, &x, e);
     for (int i = 0; i < 2; i++)
         if (ems_rng_uniform(rng) < UNKNOWN_SHARE)
             e->conditions[i] = NAN;
+}
+
+/* Both are drawn anew until they differ enough: who is whose partner must not
+ * show in the values. */
+void ems_sample_pair(const ems_sampler *s, ems_rng *rng, ems_excerpt *e,
+                     ems_excerpt *other)
+{
+    const size_t n = s->length;
+    float valence = NAN;
+    int far = 0;
+    for (int i = 0; i < PAIR_DRAWS && !far; i++) {
+        ems_sample(s, rng, other);
+        valence = other->conditions[0];
+        ems_sample(s, rng, e);
+        far = fabsf(valence - e->conditions[0]) >= FAR;
+    }
+    if (!far)
+        memset(e->targets, 0, n * sizeof *e->targets);
+    memcpy(other->tokens, e->tokens, n * sizeof *e->tokens);
+    memcpy(other->targets, e->targets, n * sizeof *e->targets);
+    memcpy(other->seconds, e->seconds, n * sizeof *e->seconds);
+    other->conditions[0] = valence;
+    other->conditions[1] = e->conditions[1];
 }
 
 void ems_sample_held(const ems_sampler *s, ems_rng *rng, int blind,

@@ -18,6 +18,8 @@ typedef struct ems_sampler {
     size_t *piece, *held;       /* their numbers */
     double *upto, *held_upto;   /* cumulative weight */
     size_t tokens, held_tokens;
+    double breaks;              /* share of training excerpts whose chords
+                                   come early (train_breaks.h); 0 at first */
 } ems_sampler;
 
 /* `data` is borrowed. EMS_EINVAL when there is no piece to train on;
@@ -29,6 +31,10 @@ void ems_sampler_close(ems_sampler *s);
 /* A training excerpt: cut, transposed, with parts of the conditions left
  * out, all by `rng`. */
 void ems_sample(const ems_sampler *s, ems_rng *rng, ems_excerpt *e);
+/* A training excerpt, and the same one told the valence of some other music
+ * that is at least 0.8 away. All PAD: no such pair was found. */
+void ems_sample_pair(const ems_sampler *s, ems_rng *rng, ems_excerpt *e,
+                     ems_excerpt *other);
 /* An excerpt of a held-out piece, as it is. With `blind`, the offsets are
  * left out (the tokens stay). held_pieces > 0. */
 void ems_sample_held(const ems_sampler *s, ems_rng *rng, int blind,

@@ -65,7 +65,7 @@ static double draw_excerpts(ems_training *t)
 int ems_train_turn(ems_training *t, ems_error *err)
 {
     double x[3];
-    x[0] = draw_excerpts(t);
+    x[0] = draw_excerpts(t) + ems_pairs_draw(t);
     x[1] = ems_train_leads(t) ? ems_train_seconds(t) : 0;
     x[2] = ems_cancelled(&t->run) != 0;
     const int code = ems_ranks_sum(t->ranks, x, 3, err);
@@ -116,9 +116,10 @@ static void send_layer(void *user, int layer)
     ems_ranks_begin(t->ranks, t->d.block + at, count);
 }
 
-static void keep_part(ems_training *t, size_t part)
+/* `kept` parts came before. */
+static void keep_part(ems_training *t, size_t kept)
 {
-    if (part == 0)
+    if (kept == 0)
         memcpy(t->sum, t->d.block, t->d.count * sizeof *t->sum);
     else
         add(t, t->sum, t->d.block, t->d.count);
@@ -127,7 +128,12 @@ static void keep_part(ems_training *t, size_t part)
 static int gradient(ems_training *t, double *loss, ems_error *err)
 {
     const uint64_t masks = t->state.step + 1 + (t->o.seed << 40);
+    size_t kept = 0;
     *loss = 0;
+    if (t->pairs.graph) {
+        *loss += ems_pairs_gradient(t, masks);
+        keep_part(t, kept++);
+    }
     for (size_t part = 0; part < parts_of(t); part++) {
         const ems_batch b = part_of(t, part);
         const int last = part + 1 == parts_of(t);
@@ -135,7 +141,7 @@ static int gradient(ems_training *t, double *loss, ems_error *err)
         ems_graph_watch(t->graph, last ? send_layer : NULL, t);
         *loss += ems_graph_backward(t->graph, &t->p, &b, &t->d);
         if (!last)
-            keep_part(t, part);
+            keep_part(t, kept++);
     }
     const int code = ems_ranks_wait(t->ranks, err);
     return code < 0 ? code : ems_ranks_sum(t->ranks, loss, 1, err);

@@ -20,6 +20,7 @@ enum {
     EMS_LOW_PITCH = 21, EMS_HIGH_PITCH = 108, EMS_PITCHES = 88,
     EMS_GROUND = 52, /* an E: what lies below carries the music */
     EMS_TICK_MS = 8,
+    EMS_CHORD_GAP = 125, /* ticks from a <CHORD> to the next, at least */
 };
 #define EMS_TICK 0.008 /* seconds */
 #define EMS_OFFSET_REACH 8.0 /* seconds a boundary is foreseen */

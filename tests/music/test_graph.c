@@ -185,12 +185,13 @@ static double length(const float *x, size_t n)
 typedef struct differences {
     rig *r;
     uint64_t step;
+    double rounding; /* of the loss, over the step */
     int checked;
 } differences;
 
 /* Along the gradient plus as long a random vector: a wrong or missing part
  * of the gradient shows in one or the other. Tolerance: 0.5 % for the ReLUs
- * whose kink a step of 0.001 crosses, 3e-5 for the loss's own rounding. */
+ * whose kink a step of 0.001 crosses, and the loss's own rounding. */
 static void check_tensor(void *user, const ems_tensor *t)
 {
     differences *k = user;
@@ -208,26 +209,131 @@ static void check_tensor(void *user, const ems_tensor *t)
         want += (double)way[i] * (double)g[i];
     }
     const double got = slope(k->r, t, way, 1e-3, k->step);
-    if (!(fabs(got - want) <= 5e-3 * fabs(want) + 3e-5))
+    if (!(fabs(got - want) <= 5e-3 * fabs(want) + k->rounding))
         fail_msg("%s: slope %.8g, gradient %.8g", t->name, got, want);
     k->checked++;
     ems_free(way);
 }
 
+static void check_slopes(rig *r, uint64_t step, double rounding)
+{
+    differences k = {r, step, rounding, 0};
+    const double loss = loss_at(r, step);
+    assert_true(fabs(ems_graph_backward(r->graph, &r->p, &r->batch, &r->d) -
+                     loss) < 1e-9);
+    ems_params_each(&SHAPE, check_tensor, &k);
+    assert_int_equal(k.checked, 18 + 2 * 17);
+    rig_free(r);
+}
+
 static void gradient_is_the_slope(void **state)
 {
     (void)state;
-    for (uint64_t step = 0; step < 2; step++) { /* without, with dropout */
-        rig *r = rig_new(ems_cpu_best(), 2, 0.2, 0);
-        differences k = {r, step, 0};
-        ems_graph_forward(r->graph, &r->p, &r->batch, step);
-        const double loss = ems_graph_loss(r->graph, &r->batch);
-        assert_true(fabs(ems_graph_backward(r->graph, &r->p, &r->batch,
-                                            &r->d) - loss) < 1e-9);
-        ems_params_each(&SHAPE, check_tensor, &k);
-        assert_int_equal(k.checked, 18 + 2 * 17);
-        rig_free(r);
+    for (uint64_t step = 0; step < 2; step++) /* without, with dropout */
+        check_slopes(rig_new(ems_cpu_best(), 2, 0.2, 0), step, 3e-5);
+}
+
+/* ---- Pairs -------------------------------------------------------------- */
+
+enum { SHARED = 40 };
+#define CONTRAST 5.0
+
+/* Sequence 1 is the beginning of sequence 0 with another valence. */
+static rig *rig_of_pair(double dropout, int threads)
+{
+    rig *r = rig_new(ems_cpu_best(), threads, dropout, 0);
+    const ems_graph_options o = {.shape = SHAPE, .batch = B, .tokens = T,
+                                 .dropout = dropout, .contrast = CONTRAST};
+    ems_graph_free(r->graph);
+    r->graph = ems_graph_new(&o, ems_cpu_best(), r->pool, NULL);
+    assert_non_null(r->graph);
+    for (size_t i = 0; i < T; i++) {
+        r->tokens[T + i] = r->tokens[i];
+        r->targets[T + i] = i < SHARED ? r->targets[i] : EMS_PAD;
+        r->seconds[T + i] = r->seconds[i];
     }
+    r->conditions[2] = -0.8f;
+    r->conditions[3] = r->conditions[1];
+    return r;
+}
+
+static float logit(const rig *r, size_t sequence, size_t position, size_t i)
+{
+    size_t stride;
+    const float *x = ems_graph_logits(r->graph, &stride);
+    return x[(sequence * (T + EMS_CONDITIONS) + position) * stride + i];
+}
+
+static double nll_of(const rig *r, size_t sequence, size_t targets)
+{
+    double nll = 0;
+    for (size_t i = 0; i < targets; i++) {
+        double sum = 0;
+        for (size_t v = 0; v < EMS_VOCAB; v++)
+            sum += exp((double)logit(r, sequence, i + EMS_CONDITIONS, v));
+        const size_t t = r->targets[i];
+        nll += (t == EMS_CHORD ? 10 : 1) *
+               (log(sum) - (double)logit(r, sequence, i + EMS_CONDITIONS, t));
+    }
+    return nll;
+}
+
+/* From the logits alone; no <CHORD> among the shared targets. */
+static void pairs_are_told_apart(void **state)
+{
+    (void)state;
+    rig *r = rig_of_pair(0, 2);
+    for (size_t i = 0; i < (size_t)(SHAPE.d_model * SHAPE.d_model / 2); i++)
+        r->p.v2_w[i] *= 20; /* so that valence says something */
+    r->targets[5] = r->targets[T + 5] = 17;
+    const double loss = loss_at(r, 0);
+    const double d = nll_of(r, 0, SHARED) - nll_of(r, 1, SHARED);
+    const double weight = ems_graph_weight(r->graph, &r->batch);
+    assert_true(fabs(weight - T) < 1e-12);
+    const double want = (nll_of(r, 0, T) + CONTRAST * log1p(exp(d))) / weight;
+    assert_true(fabs(d) > 0.05 && fabs(loss - want) < 1e-5 * want);
+    const ems_graph_pairs pairs = ems_graph_told(r->graph);
+    assert_true(pairs.count == 1 &&
+                fabs(pairs.told - 1 / (1 + exp(d))) < 1e-4);
+    assert_true(ems_graph_score(r->graph, &r->batch).count == T);
+    rig_free(r);
+}
+
+static void slope_of_pairs(void **state)
+{
+    (void)state;
+    for (uint64_t step = 0; step < 2; step++)
+        check_slopes(rig_of_pair(0.2, 2), step, 1e-4);
+}
+
+/* A pair loses the same values: with equal conditions nothing differs. */
+static void pairs_share_dropout(void **state)
+{
+    (void)state;
+    rig *r = rig_of_pair(0.4, 2);
+    r->conditions[2] = r->conditions[0];
+    loss_at(r, 3);
+    for (size_t i = 0; i < SHARED + EMS_CONDITIONS; i++)
+        for (size_t v = 0; v < EMS_VOCAB; v++)
+            assert_true(logit(r, 0, i, v) == logit(r, 1, i, v));
+    rig_free(r);
+}
+
+/* Where nothing is to be told apart, the batch is an ordinary one. */
+static void empty_pairs_cost_nothing(void **state)
+{
+    (void)state;
+    rig *pair = rig_of_pair(0.1, 2), *plain = rig_new(ems_cpu_best(), 2, 0.1,
+                                                      0);
+    memset(pair->targets + T, 0, T * sizeof *pair->targets);
+    memset(plain->targets + T, 0, T * sizeof *plain->targets);
+    assert_true(loss_at(pair, 2) == loss_at(plain, 2));
+    ems_graph_backward(pair->graph, &pair->p, &pair->batch, &pair->d);
+    ems_graph_backward(plain->graph, &plain->p, &plain->batch, &plain->d);
+    assert_memory_equal(pair->grads, plain->grads,
+                        plain->p.count * sizeof *plain->grads);
+    rig_free(pair);
+    rig_free(plain);
 }
 
 /* ---- Sameness ----------------------------------------------------------- */
@@ -256,13 +362,6 @@ static void threads_and_levels_agree(void **state)
     if (ems_cpu_can(EMS_CPU_AVX512))
         same_gradients(EMS_CPU_AVX512, 2, r);
     rig_free(r);
-}
-
-static float logit(const rig *r, size_t sequence, size_t position, size_t i)
-{
-    size_t stride;
-    const float *x = ems_graph_logits(r->graph, &stride);
-    return x[(sequence * (T + EMS_CONDITIONS) + position) * stride + i];
 }
 
 static void nothing_sees_the_future(void **state)
@@ -440,6 +539,10 @@ int main(void)
         cmocka_unit_test(equals_pytorch_odd),
         cmocka_unit_test(wrong_reference_is_found),
         cmocka_unit_test(gradient_is_the_slope),
+        cmocka_unit_test(pairs_are_told_apart),
+        cmocka_unit_test(slope_of_pairs),
+        cmocka_unit_test(pairs_share_dropout),
+        cmocka_unit_test(empty_pairs_cost_nothing),
         cmocka_unit_test(threads_and_levels_agree),
         cmocka_unit_test(nothing_sees_the_future),
         cmocka_unit_test(padding_is_not_seen),

@@ -5,6 +5,7 @@
 #include "music/dataset.h"
 #include "music/model_io.h"
 #include "music/train.h"
+#include "music/train_breaks.h"
 #include "music/vocab.h"
 
 #include <math.h>
@@ -126,10 +127,146 @@ static void excerpts_follow_the_rules(void **state)
     assert_true(r->conditions[0] == 0.5f && r->conditions[1] == 0.25f);
     ems_sample_held(&s, &rng, 0, &e);
     check_seconds(r);
+    s.breaks = 1;
+    for (uint64_t i = 0; i < SAMPLES; i++) {
+        rng = ems_rng_seed(1, i);
+        ems_sample(&s, &rng, &e);
+        count_sample(r, &t);
+    }
+    near(t.blind, 2 * 0.2, 0.03); /* nothing breaks off there */
+    near(t.no_chords, 2 * 0.1, 0.03);
     ems_free(r);
     ems_sampler_close(&s);
     ems_dataset_close(d);
 }
+
+static void pairs_differ_in_valence(void **state)
+{
+    (void)state;
+    enum { MANY = 400 };
+    write_data(DATA, 4);
+    ems_error err;
+    ems_dataset *d = ems_dataset_open(DATA, &err);
+    assert_non_null(d);
+    ems_sampler s;
+    assert_int_equal(ems_sampler_open(&s, d, LENGTH, &err), EMS_OK);
+    row *a = ems_alloc(2, sizeof *a), *b = a + 1;
+    ems_excerpt e = {a->tokens, a->targets, a->seconds, a->conditions};
+    ems_excerpt other = {b->tokens, b->targets, b->seconds, b->conditions};
+    int found = 0, none = 0, bright = 0;
+    for (uint64_t i = 0; i < MANY; i++) {
+        ems_rng rng = ems_rng_seed(1, i);
+        ems_sample_pair(&s, &rng, &e, &other);
+        assert_memory_equal(a->targets, b->targets, sizeof a->targets);
+        if (!a->targets[0]) {
+            none++;
+            assert_false(has(a, EMS_BAR));
+            continue;
+        }
+        found++; /* 0.5 and -0.5 are all that the pieces have */
+        bright += a->conditions[0] > 0;
+        assert_true(fabsf(a->conditions[0]) == 0.5f);
+        assert_true(b->conditions[0] == -a->conditions[0]);
+        assert_memory_equal(a->tokens, b->tokens, sizeof a->tokens);
+        assert_memory_equal(a->seconds, b->seconds, sizeof a->seconds);
+        assert_memory_equal(a->conditions + 1, b->conditions + 1,
+                            sizeof(float));
+    }
+    assert_true(found > MANY / 2 && none > 0);
+    /* Six times as much music is bright; yet either side comes as often. */
+    assert_true(abs(2 * bright - found) < found / 6);
+    ems_free(a);
+    ems_sampler_close(&s);
+    ems_dataset_close(d);
+}
+
+/* ---- Breaks ------------------------------------------------------------- */
+
+static int P(int pitch, int on)
+{
+    return ems_note_token(EMS_PIANO, pitch, on);
+}
+
+static int D(int on)
+{
+    return ems_note_token(EMS_DRUMS, 36, on);
+}
+
+enum { AHEAD = 60, MUSIC = 30 };
+
+/* A chord two seconds on; before it notes that end and begin, one that sounds
+ * through, two that are struck anew. Returns the tokens. */
+static size_t some_music(uint16_t *t)
+{
+    const int tokens[MUSIC] = {
+        EMS_BAR, EMS_CHORD, D(1), P(40, 1), P(50, 1), P(60, 1),
+        EMS_SHIFT_BASE + 125, P(70, 1), D(0), P(40, 0),
+        EMS_SHIFT_BASE + 100, P(60, 1), P(70, 1), P(60, 0), P(70, 0),
+        EMS_SHIFT_BASE + 25,
+        EMS_BAR, EMS_CHORD, P(60, 1), P(64, 1), P(70, 1), P(60, 0),
+        P(70, 0), EMS_SHIFT_BASE + 30, P(50, 0), P(60, 0), P(64, 0), P(70, 0),
+        EMS_SHIFT_BASE + 20, EMS_BAR};
+    for (size_t i = 0; i < MUSIC; i++)
+        t[i] = (uint16_t)tokens[i];
+    return MUSIC;
+}
+
+/* Every OFF ends a note that sounds; ticks until the second chord. */
+static int check_music(const uint16_t *t, size_t count)
+{
+    int sounding[EMS_VOCAB] = {0}, ticks = 0, at = -1, chords = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (ems_is_shift(t[i]))
+            ticks += ems_shift_ticks(t[i]);
+        if (t[i] == EMS_CHORD && chords++ == 1)
+            at = ticks;
+        if (!ems_is_note(t[i]))
+            continue;
+        if (ems_note_is_on(t[i]))
+            sounding[t[i] - EMS_PITCHES]++;
+        else
+            assert_true(sounding[t[i]]-- > 0);
+    }
+    for (int i = 0; i < EMS_VOCAB; i++)
+        assert_int_equal(sounding[i], 0);
+    assert_int_equal(chords, 2);
+    return at;
+}
+
+static void breaks_keep_the_notes_whole(void **state)
+{
+    (void)state;
+    uint16_t music[MUSIC], out[AHEAD];
+    const ems_dataset_piece p = {.tokens = music,
+                                 .token_count = some_music(music)};
+    int early = 0, seen[252] = {0}, different = 0;
+    check_music(music, p.token_count);
+    for (uint64_t i = 0; i < SAMPLES; i++) {
+        ems_rng rng = ems_rng_seed(2, i);
+        size_t count = 0;
+        assert_int_equal(ems_copy_with_breaks(&p, 0, &rng, out, &count,
+                                              AHEAD), p.token_count);
+        const int at = check_music(out, count);
+        assert_in_range(at, 126, 250); /* a second from the chord before */
+        early += at < 250;
+        different += !seen[at]++;
+        assert_int_equal(out[count - 1], EMS_BAR);
+        for (size_t k = 0; at == 250 && k < count; k++)
+            assert_int_equal(out[k], music[k]);
+    }
+    near(early, 0.7, 0.02);
+    assert_true(different > 100); /* on no grid */
+    for (uint64_t i = 0; i < SAMPLES; i++) { /* no more than there is room */
+        const size_t most = 4 + i % 16;
+        ems_rng rng = ems_rng_seed(2, i);
+        size_t count = 0;
+        out[most] = EMS_VOCAB;
+        ems_copy_with_breaks(&p, 0, &rng, out, &count, most);
+        assert_true(count <= most && count + 3 >= most);
+        assert_int_equal(out[most], EMS_VOCAB);
+    }
+}
+
 /* ---- Training ----------------------------------------------------------- */
 
 static ems_train_options options(const char *out)
@@ -143,6 +280,8 @@ static void resumed_is_uninterrupted(void **state)
     ems_error err;
     write_data(DATA, 4);
     ems_train_options o = options(OUT ".a");
+    o.contrast = 4;
+    o.breaks = 0.5;
     must(train(&o, 1, 0, &err), &err);
     assert_int_equal(steps_in(OUT ".a.ckpt"), 12);
     o.out = OUT ".b";
@@ -349,6 +488,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(excerpts_follow_the_rules),
+        cmocka_unit_test(pairs_differ_in_valence),
+        cmocka_unit_test(breaks_keep_the_notes_whole),
         cmocka_unit_test(resumed_is_uninterrupted),
         cmocka_unit_test(it_learns),
         cmocka_unit_test(without_held_out_pieces),

@@ -22,6 +22,9 @@ static ems_train_options ranks_run(const char *out, int batch)
     ems_train_options o = short_run(DATA, out);
     o.shape = (ems_model_shape){32, 3, 2, 48, 42, EMS_VOCAB};
     o.batch = batch;
+    o.contrast = 4;
+    o.pairs = batch; /* of every rank */
+    o.breaks = 0.5;
     o.steps = 40;
     o.validate_steps = 20;
     return o;

@@ -76,11 +76,11 @@ static double distance(const ems_train_options *o, const char *a,
     return c.worst;
 }
 
-static void parts_sum_to_the_batch(void **state)
+static void check_parts(double contrast)
 {
-    (void)state;
     ems_error err;
     ems_train_options o = options(OUT ".whole");
+    o.contrast = contrast;
     o.batch = 4;
     must(train(&o, 1, 0, &err), &err);
     for (int batch = 1; batch <= 2; batch++) {
@@ -95,6 +95,13 @@ static void parts_sum_to_the_batch(void **state)
     o.accumulate = 3;
     must(train(&o, 1, 0, &err), &err);
     assert_true(distance(&o, OUT ".whole.ckpt", OUT ".parts.ckpt") > 1e-3);
+}
+
+static void parts_sum_to_the_batch(void **state)
+{
+    (void)state;
+    check_parts(0);
+    check_parts(10);
 }
 
 /* ---- In pieces ---------------------------------------------------------- */
@@ -425,6 +432,7 @@ static void memory_is_as_announced(void **state)
     o.steps = 2;
     setenv("EMSYNC_THREADS", "2", 1);
     for (o.accumulate = 1; o.accumulate <= 2; o.accumulate++) {
+        o.contrast = 1;
         const double said = (double)ems_train_bytes(&o, 2);
         const double used = peak(&o) - peak(NULL);
         if (used > 1.1 * said + 4e6 || used < 0.8 * said)
@@ -439,6 +447,12 @@ static void bad_options(void **state)
     ems_error err;
     ems_train_options o = options(OUT ".bad");
     o.accumulate = 0;
+    assert_int_equal(train(&o, 0, 0, &err), EMS_EINVAL);
+    o = options(OUT ".bad");
+    o.contrast = -1;
+    assert_int_equal(train(&o, 0, 0, &err), EMS_EINVAL);
+    o.contrast = 1;
+    o.pairs = 0;
     assert_int_equal(train(&o, 0, 0, &err), EMS_EINVAL);
     o = options(OUT ".bad");
     o.schedule = EMS_WSD;

@@ -61,6 +61,7 @@ void write_data(const char *path, int pieces)
 {
     static const size_t phrases[] = {PHRASES, PHRASES, 10, PHRASES};
     static const int families[] = {4, 2, 4, 4}, held_out[] = {0, 0, 0, 1};
+    static const float valence[] = {NAN, 0.5f, -0.5f, 0.5f};
     uint64_t n = 0;
     for (int i = 0; i < pieces; i++)
         n += phrases[i];
@@ -82,7 +83,7 @@ void write_data(const char *path, int pieces)
     put(w.file, tokens_at + n * PHRASE * 2, 8);
     put(w.file, 1, 8);
     for (int i = 0; i < pieces; i++)
-        put_piece(&w, phrases[i], i ? 0.5f : NAN, families[i], held_out[i]);
+        put_piece(&w, phrases[i], valence[i], families[i], held_out[i]);
     for (int i = 0; i < pieces; i++)
         for (size_t b = 0; b < phrases[i]; b++)
             put(w.file, b * PHRASE, 4);
