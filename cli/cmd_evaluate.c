@@ -65,13 +65,13 @@ static void print_emotion(const ems_evaluation *e)
 
 static void print_boundaries(const ems_evaluation *e)
 {
-    printf("\n%-22s%12s%15s%12s%20s\n", "boundaries", "number",
-           "within 100 ms", "within 1 s", "chords a minute");
+    printf("\n%-22s%8s%15s%12s%17s%8s%8s\n", "boundaries", "number",
+           "within 100 ms", "within 1 s", "chords a minute", "near", "away");
     for (int i = 0; i < EMS_EVALUATE_WAYS; i++) {
         const ems_boundary_row *r = &e->boundary[i];
-        printf("  %-20s%12zu%13.1f %%%10.1f %%%20.1f\n", r->name,
+        printf("  %-20s%8zu%13.1f %%%10.1f %%%17.1f%8.1f%8.1f\n", r->name,
                r->boundaries, 100 * r->within_100ms, 100 * r->within_1s,
-               r->chords_per_minute);
+               r->chords_per_minute, r->chords_near, r->chords_away);
     }
 }
 
@@ -269,6 +269,8 @@ static const cli_option options[] = {
     CLI_COUNT(options.lists, 1, 100000, "lists", "lists of boundaries"),
     CLI_COUNT(options.excerpts, 1, 1000000, "excerpts",
               "excerpts of held-out music"),
+    {CLI_ROW(CLI_INT, options.window, "window", "N", "tokens of each"),
+     .max = 1 << 20, .unset = "all that the model can see"},
     CLI_NUMBER(options.seconds, 8, 3600, "seconds", "S",
                "length of a piece"),
     {CLI_ROW(CLI_SEED, options.seed, "seed", "N", "of all that is random")},

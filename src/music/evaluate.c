@@ -20,10 +20,12 @@ ems_evaluate_options ems_evaluate_defaults(void)
 static int check_options(const ems_evaluate_options *o, ems_error *err)
 {
     if (o->pieces < 1 || o->pieces > 10000 || o->lists < 1 ||
-        o->lists > 100000 || o->excerpts < 1 || o->excerpts > 1000000)
+        o->lists > 100000 || o->excerpts < 1 || o->excerpts > 1000000 ||
+        o->window < 0)
         return ems_fail(err, EMS_EINVAL, "%d pieces for each emotion, %d"
-                        " lists, %d excerpts: take at least one of each",
-                        o->pieces, o->lists, o->excerpts);
+                        " lists, %d excerpts of %d tokens: take at least one"
+                        " of each", o->pieces, o->lists, o->excerpts,
+                        o->window);
     if (!(o->seconds >= 8 && o->seconds <= 3600))
         return ems_fail(err, EMS_EINVAL, "pieces of %g seconds; take 8 to"
                         " 3600", o->seconds);

@@ -14,6 +14,7 @@ enum {
     LIST_STREAM = 0x6c697374,
 };
 #define LEAST_GAP 2.0 /* seconds between boundaries */
+#define NEAR 1.0
 #define MOST_GAP 8.0
 
 typedef enum telling { NOTHING, OWN, ANOTHERS } telling;
@@ -91,16 +92,33 @@ static double distance(const ems_piece *p, double time)
     return best;
 }
 
-static size_t count_chords(const ems_piece *p)
+static int is_near(const list *l, double time)
 {
-    size_t count = 0;
-    double last = -1;
+    for (size_t k = 0; k < l->count; k++)
+        if (fabs(l->time[k] - time) <= NEAR)
+            return 1;
+    return 0;
+}
+
+typedef struct chord_count {
+    double chords[2], seconds[2]; /* elsewhere; within NEAR of a boundary */
+} chord_count;
+
+/* Boundaries are LEAST_GAP apart: what is near one is near no other. */
+static void count_chords(chord_count *c, const ems_piece *p, const list *l)
+{
+    double last = -1, near = 0;
+    for (size_t k = 0; k < l->count; k++)
+        near += fmin(l->time[k] + NEAR, p->duration) -
+                fmax(l->time[k] - NEAR, 0);
+    c->seconds[1] += near;
+    c->seconds[0] += p->duration - near;
     for (size_t i = 0; i < p->note_count; i++) {
         const double at = next_chord(p, &i);
-        count += isfinite(at) && at > last;
+        if (isfinite(at) && at > last)
+            c->chords[is_near(l, at)]++;
         last = at;
     }
-    return count;
 }
 
 static void fill_chords(ems_chord_row *row, const ems_chord_sums *s,
@@ -141,23 +159,25 @@ static void fill_price(ems_boundary_row *row, const list *lists,
 static void fill_row(ems_boundary_row *row, const list *lists,
                      const ems_task *tasks, size_t count)
 {
-    double chords = 0, seconds = 0;
+    chord_count c = {{0}, {0}};
     for (size_t i = 0; i < count; i++) {
         const ems_piece *p = tasks[i].piece;
-        chords += (double)count_chords(p);
-        seconds += p->duration;
+        count_chords(&c, p, &lists[i]);
         for (size_t k = 0; k < lists[i].count; k++) {
             const double far = distance(p, lists[i].time[k]);
             row->boundaries++;
             row->within_100ms += far <= 0.1;
-            row->within_1s += far <= 1;
+            row->within_1s += far <= NEAR;
         }
     }
     if (row->boundaries) {
         row->within_100ms /= (double)row->boundaries;
         row->within_1s /= (double)row->boundaries;
     }
-    row->chords_per_minute = 60 * chords / seconds;
+    row->chords_per_minute = 60 * (c.chords[0] + c.chords[1]) /
+                             (c.seconds[0] + c.seconds[1]);
+    row->chords_near = 60 * c.chords[1] / c.seconds[1];
+    row->chords_away = 60 * c.chords[0] / c.seconds[0];
 }
 
 static int compose_way(ems_evaluator *e, const list *lists, int way,

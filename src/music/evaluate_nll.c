@@ -53,8 +53,9 @@ static int open_scorer(scorer *s, const ems_evaluator *e, ems_error *err)
     int code = open_weights(s, e->o->compose.model, err);
     if (code < 0)
         return code;
-    const size_t length = (size_t)s->params.shape.context_len -
-                          EMS_CONDITIONS;
+    const size_t most = (size_t)s->params.shape.context_len - EMS_CONDITIONS;
+    const size_t asked = (size_t)e->o->window;
+    const size_t length = asked && asked < most ? asked : most;
     const ems_graph_options o = {
         .shape = s->params.shape, .batch = BATCH, .tokens = length,
         .precision = EMS_F32, .forward_only = 1};

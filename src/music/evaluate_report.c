@@ -73,12 +73,16 @@ static json_t *boundaries_json(const ems_evaluation *e)
         const ems_boundary_row *r = &e->boundary[i];
         json_array_append_new(
             list, json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
-                            " s:o, s:o}", "way", r->name,
+                            " s:o, s:o, s:o, s:o}", "way", r->name,
                             "boundaries", (json_int_t)r->boundaries,
                             "within_100ms", real(r->within_100ms, 4),
                             "within_1s", real(r->within_1s, 4),
                             "chords_per_minute",
-                            real(r->chords_per_minute, 3), "nll",
+                            real(r->chords_per_minute, 3),
+                            "chords_per_minute_near",
+                            real(r->chords_near, 3),
+                            "chords_per_minute_away",
+                            real(r->chords_away, 3), "nll",
                             real(r->nats, 4), "nll_rules",
                             real(r->rules, 4), "due", real(r->due, 4),
                             "at_boundaries", chords_json(&r->chords[1]),

@@ -85,6 +85,7 @@ static ems_evaluate_options small(void)
     o.pieces = 1;
     o.lists = 2;
     o.excerpts = 6;
+    o.window = 40;
     o.seconds = 8;
     return o;
 }
@@ -180,6 +181,7 @@ static void everything(void **state)
         assert_true(one.boundary[i].rules > 0 && one.boundary[i].due > 0);
         assert_true(one.boundary[i].nats > one.boundary[i].rules);
         assert_true(one.boundary[i].chords[1].chords > 0);
+        assert_true(one.boundary[i].chords_near > 0);
     }
     assert_true(one.boundary[0].rules == 0 && one.boundary[0].due == 0);
     const size_t grid = measure_called(&one, "onsets on the grid");
