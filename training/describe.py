@@ -4,7 +4,7 @@
     training/describe.py EMSYNC OUT [FILM FILM]
 
 Four quadrants with two seeds each, or with two films two of them fewer. Writes
-plans, scores, piano rolls and their PNG pictures to OUT and prints a table. "Heard"
+plans, scores, piano rolls and their PNG pictures to OUT and prints two tables. "Heard"
 is what the judge says, which had no part in the choice of the candidates. Needs
 Debian's python3-mido and librsvg2-bin.
 """
@@ -67,6 +67,41 @@ def structure(stem):
         return {row["name"]: row["mean"] for row in json.load(f)["music"]}
 
 
+def bar_lines(score):
+    """Where bars begin, in ticks, as far as there is music."""
+    end = max(sum(m.time for m in track) for track in score.tracks)
+    at, changes = 0, []
+    for m in score.tracks[0]:
+        at += m.time
+        if m.type == "time_signature":
+            changes.append((at, round(4 * score.ticks_per_beat * m.numerator / m.denominator)))
+    lines, now = [], 0
+    while now < end:
+        lines.append(now)
+        now += [length for start, length in changes if start <= now][-1]
+    return lines
+
+
+def who_plays(score):
+    """Families by phrase of four bars: B, D, G, P, S; repeats are counted."""
+    lines, phrases = bar_lines(score), []
+    begins = {track.name[0]: [] for track in score.tracks[1:] if any(m.type == "note_on" for m in track)}
+    for track in score.tracks[1:]:
+        at = 0
+        for m in track:
+            at += m.time
+            if m.type == "note_on" and m.velocity > 0:
+                begins[track.name[0]].append(at)
+    for i in range(0, len(lines), 4):
+        end = lines[i + 4] if i + 4 < len(lines) else 1 << 60
+        heard = "".join(f for f in sorted(begins) if sum(lines[i] <= at < end for at in begins[f]) > 2)
+        if phrases and phrases[-1][0] == heard:
+            phrases[-1][1] += 1
+        else:
+            phrases.append([heard, 1])
+    return len(lines), " ".join(f"{heard or '–'}{f' ×{count}' if count > 1 else ''}" for heard, count in phrases)
+
+
 def describe(name, stem):
     emsync("compose", stem + ".json", "-o", stem + ".mid", "-y", "-q")
     emsync("roll", stem + ".mid", "--plan", stem + ".json", "-o",
@@ -98,6 +133,8 @@ def describe(name, stem):
           f"{min(tempi):.0f}-{max(tempi):.0f} | {total / plan['duration']:.1f} | "
           f"{stats['pitch-class entropy']:.2f} | {100 * stats['back after four bars']:.0f} % | "
           f"{100 * stats['low notes sound']:.0f} % | {part} |")
+    bars, phrases = who_plays(score)
+    return f"| {name} | {bars} | {len(plan.get('sections', [])) or 1} | {len(plan['hits'])} | {phrases} |"
 
 
 def main():
@@ -107,8 +144,8 @@ def main():
     scores = scores[:8 - len(films)] + [film(out, f) for f in films]
     print("| score | asked V A | heard | off by | key | bpm | notes/s | entropy | back after four bars | low notes | parts |")
     print("|---|---|---|---|---|---|---|---|---|---|---|")
-    for name, stem in scores:
-        describe(name, stem)
+    rows = [describe(name, stem) for name, stem in scores]
+    print("\n| score | bars | sections | hits | who plays, phrase by phrase |\n|---|---|---|---|---|", *rows, sep="\n")
 
 
 main()

@@ -10,7 +10,7 @@
 enum {
     WIDTH = 1600, LEFT = 64, RIGHT = 18, TOP = 52,
     PITCH_HEIGHT = 380, DRUM_HEIGHT = 56, LANE_HEIGHT = 62, GAP = 12,
-    FOOT = 28, CURVE_POINTS = 800, LABEL_ROOM = 46,
+    FOOT = 28, CURVE_POINTS = 800, LABEL_LETTER = 6,
 };
 #define INK "#333"
 #define PALE "#ececec"
@@ -169,6 +169,21 @@ static void draw_bars(roll *r)
     }
 }
 
+/* To the right of its line, at the right border to the left; nothing where
+ * there is no room. Returns where the next label has room. */
+static double label_marker(roll *r, double x, double free_from,
+                           const char *text)
+{
+    const double room = LABEL_LETTER * (double)(strlen(text) + 1);
+    if (x + room <= WIDTH) {
+        ems_svg_text(&r->svg, x + 2, TOP - 6, 10, EMS_SVG_START, HIT, text);
+        return x + room;
+    }
+    if (x - room >= free_from)
+        ems_svg_text(&r->svg, x - 2, TOP - 6, 10, EMS_SVG_END, HIT, text);
+    return WIDTH;
+}
+
 static void draw_markers(roll *r)
 {
     double free_from = 0; /* where the next label has room */
@@ -182,8 +197,7 @@ static void draw_markers(roll *r)
                      cut ? CUT : HIT, 1);
         if (cut || x < free_from)
             continue;
-        ems_svg_text(&r->svg, x + 2, TOP - 6, 10, EMS_SVG_START, HIT, m->text);
-        free_from = x + LABEL_ROOM;
+        free_from = label_marker(r, x, free_from, m->text);
     }
 }
 
