@@ -6,8 +6,10 @@ Every piece depends only on --seed and its number: a run can be repeated, and a 
 
 import argparse
 import csv
+import io
 import math
 import multiprocessing
+import os
 import shutil
 import subprocess
 import sys
@@ -170,14 +172,26 @@ def work(number):
         path.with_suffix(".mid").unlink(missing_ok=True)
 
 
-def append_rows(path, rows):
-    """Adds rows to a table; a new one begins with the names of its columns."""
-    fresh = not path.exists()
-    with open(path, "a", newline="", encoding="utf-8") as out:
-        writer = csv.DictWriter(out, list(rows[0]))
-        if fresh:
+def append_rows(tables):
+    """Adds rows to tables, given by path, which a full disk leaves as they were; new ones begin with the names of
+    their columns."""
+    fresh = []
+    for path, rows in tables.items():
+        old = path.read_bytes() if path.exists() else b""
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, list(rows[0]))
+        if not old:
             writer.writeheader()
         writer.writerows(rows)
+        fresh.append(path.with_suffix(".part"))
+        try:
+            fresh[-1].write_bytes(old + text.getvalue().encode())
+        except OSError:
+            for part in fresh:
+                part.unlink(missing_ok=True)
+            raise
+    for path, part in zip(tables, fresh):
+        os.replace(part, path)
 
 
 def read_rows(folder):
@@ -257,8 +271,7 @@ def main():
                 if not made and not rows:
                     sys.exit("arrange: mma made none of the first pieces; see the messages above")
                 if made:  # what is done so far can be used, and a later run goes on from it
-                    append_rows(options.output / "sections.csv", parts)
-                    append_rows(options.output / "labels.csv", made)
+                    append_rows({options.output / "sections.csv": parts, options.output / "labels.csv": made})
                 rows += made
                 seconds += sum(row["seconds"] for row in made)
                 first = last
@@ -267,4 +280,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except OSError as failure:  # a full disk, a folder that cannot be read or written
+        sys.exit(f"arrange: {failure}; the pieces in labels.csv are whole: mend this and give the same command again")
