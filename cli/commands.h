@@ -66,9 +66,8 @@ extern const char *const cli_stem_names[];      /* files of --stems */
     {CLI_ROW(CLI_REAL, f.top_p, "top-p", "X",                              \
              "share of likely continuations to draw from"), .min = 0.01,      \
      .max = 1, .unset = "0.75; 0.6 where the plan syncs as the paper"},       \
-    {CLI_ROW(CLI_REAL, f.guidance, "guidance", "X",                        \
-             "how strongly music follows what it is told; 1: as trained"),    \
-     .max = 20, .unset = "3; 2 where the plan syncs as the paper"},         \
+    CLI_NUMBER(f.guidance, 0, 20, "guidance", "X",                         \
+               "how strongly music follows what it is told; 1: as trained"),  \
     CLI_NUMBER(f.steer, 0, 1, "steer", "X",                                \
                "how strongly density and key are led by the emotion"),        \
     CLI_SWITCH(f.fewer_instruments, 1, "fewer-instruments",                \

@@ -19,9 +19,8 @@ enum {
     MOST_VOICES = 64,
     MOST_GUIDANCE = 20,
 };
-/* Unless asked for: guidance, and the nucleus; the paper's in its own way of
- * composing. */
-static const double LED = 3, ALONE = 2, WIDE = 0.75, NARROW = 0.6;
+/* Unless asked for: the nucleus; the paper's in its own way of composing. */
+static const double WIDE = 0.75, NARROW = 0.6;
 
 typedef struct composer {
     ems_brief brief;
@@ -38,7 +37,7 @@ typedef struct composer {
 ems_compose_options ems_compose_defaults(void)
 {
     return (ems_compose_options){.temperature = 1.35, .top_p = (double)NAN,
-                                 .guidance = (double)NAN, .steer = 1,
+                                 .guidance = 3, .steer = 1,
                                  .precision = EMS_INT8, .candidates = 3};
 }
 
@@ -92,7 +91,7 @@ static int check_options(const composer *c)
     if (o->top_p <= 0 || o->top_p > 1)
         return ems_fail(c->err, EMS_EINVAL, "top-p %g must lie above 0 and at"
                         " most at 1", o->top_p);
-    if (o->guidance < 0 || o->guidance > MOST_GUIDANCE)
+    if (!(o->guidance >= 0 && o->guidance <= MOST_GUIDANCE))
         return ems_fail(c->err, EMS_EINVAL, "guidance %g must lie between 0"
                         " and %d", o->guidance, MOST_GUIDANCE);
     if (!(o->steer >= 0 && o->steer <= 1))
@@ -180,9 +179,6 @@ static int set_out(composer *c)
 {
     ems_brief *b = &c->brief;
     int code = check_options(c);
-    b->guidance = !isnan(b->options->guidance) ? b->options->guidance
-                  : b->led                     ? LED
-                                               : ALONE;
     b->top_p = !isnan(b->options->top_p) ? b->options->top_p
                : b->led                  ? WIDE
                                          : NARROW;

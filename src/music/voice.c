@@ -311,7 +311,7 @@ static void guide_freely(ems_voice *v)
 {
     const float *told = ems_session_logits(v->session);
     const float *plain = v->plain ? ems_session_logits(v->plain) : told;
-    const float scale = (float)v->brief->guidance;
+    const float scale = (float)v->brief->options->guidance;
     for (int i = 0; i < EMS_VOCAB; i++)
         v->logits[i] = plain[i] + scale * (told[i] - plain[i]);
 }
@@ -402,7 +402,7 @@ static int make_room(ems_voice *v, ems_error *err)
     const ems_brief *b = v->brief;
     v->session = ems_session_new(b->net, b->pool, err);
     v->piece = v->session ? ems_piece_new(b->plan->duration, err) : NULL;
-    const int twice = b->guidance != 1;
+    const int twice = b->options->guidance != 1;
     if (v->piece && twice)
         v->plain = ems_session_new(b->net, b->pool, err);
     if (!v->piece || (twice && !v->plain))

@@ -25,7 +25,7 @@ typedef struct ems_brief_part { /* compose a part of the film only */
 typedef struct ems_brief { /* what all voices of a plan share */
     const ems_plan *plan;
     const ems_compose_options *options;
-    double guidance, top_p; /* theirs, or what suits the way of composing */
+    double top_p;        /* theirs, or what suits the way of composing */
     int led;             /* to hits, by the guide */
     int metred;          /* and in bars that are planned */
     ems_net *net;
