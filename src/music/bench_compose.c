@@ -103,8 +103,13 @@ static int fill_window(const bench *b, ems_session *s, ems_error *err)
     int code = tokens && seconds ? EMS_OK : ems_out_of_memory(err);
     for (size_t i = 0; code == EMS_OK && i < count; i++)
         tokens[i] = (uint16_t)(1 + i * 37 % (size_t)(b->shape.vocab_size - 1));
+    const double start = ems_now();
     if (code == EMS_OK)
         code = ems_session_fill(s, 0, 0, tokens, seconds, count, err);
+    if (code == EMS_OK && s == b->session[0])
+        ems_log(b->run, EMS_LOG_INFO, "filled a window of %zu tokens at %.0f"
+                " tokens a second", count,
+                (double)count / (ems_now() - start));
     ems_free(tokens);
     ems_free(seconds);
     return code;
