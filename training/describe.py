@@ -84,14 +84,13 @@ def bar_lines(score):
 
 def who_plays(score):
     """Families by phrase of four bars: B, D, G, P, S; repeats are counted."""
-    lines, phrases = bar_lines(score), []
-    begins = {track.name[0]: [] for track in score.tracks[1:] if any(m.type == "note_on" for m in track)}
+    lines, phrases, begins = bar_lines(score), [], {}
     for track in score.tracks[1:]:
         at = 0
         for m in track:
             at += m.time
             if m.type == "note_on" and m.velocity > 0:
-                begins[track.name[0]].append(at)
+                begins.setdefault(track.name[0], []).append(at)
     for i in range(0, len(lines), 4):
         end = lines[i + 4] if i + 4 < len(lines) else 1 << 60
         heard = "".join(f for f in sorted(begins) if sum(lines[i] <= at < end for at in begins[f]) > 2)

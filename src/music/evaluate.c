@@ -20,11 +20,13 @@ ems_evaluate_options ems_evaluate_defaults(void)
 static int check_options(const ems_evaluate_options *o, ems_error *err)
 {
     if (o->pieces < 1 || o->pieces > 10000 || o->lists < 1 ||
-        o->lists > 100000 || o->excerpts < 1 || o->excerpts > 1000000 ||
-        o->window < 0)
+        o->lists > 100000 || o->excerpts < 1 || o->excerpts > 1000000)
         return ems_fail(err, EMS_EINVAL, "%d pieces for each emotion, %d"
-                        " lists, %d excerpts of %d tokens: take at least one"
-                        " of each", o->pieces, o->lists, o->excerpts,
+                        " lists, %d excerpts: take at least one of each",
+                        o->pieces, o->lists, o->excerpts);
+    if (o->window < 0)
+        return ems_fail(err, EMS_EINVAL, "a window of %d tokens; take 1 or"
+                        " more, or 0 for all that the model can see",
                         o->window);
     if (!(o->seconds >= 8 && o->seconds <= 3600))
         return ems_fail(err, EMS_EINVAL, "pieces of %g seconds; take 8 to"

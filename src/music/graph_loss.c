@@ -31,22 +31,8 @@ typedef struct loss_pass {
     ems_graph *g;
     const ems_batch *b;
     double total; /* weight of all targets */
+    int gradient; /* nonzero: it is wanted, gains are known */
 } loss_pass;
-
-static void nll_rows(void *ctx, size_t turn)
-{
-    const loss_pass *l = ctx;
-    ems_graph *g = l->g;
-    const ems_rows *r = &g->turn[turn];
-    for (size_t i = 0; i < r->count; i++) {
-        const unsigned target = target_of(g, l->b, r->sequence,
-                                          r->position + i);
-        float *const row = g->logits + (r->row + i) * g->ld;
-        g->row_nll[r->row + i] =
-            target == EMS_PAD
-                ? 0 : g->ops->cross_entropy(row, g->V, target, 1, 1);
-    }
-}
 
 /* Rows that a sequence shares with the other of its pair. */
 static size_t shared_rows(const ems_graph *g, size_t sequence)
@@ -67,7 +53,9 @@ static double gradient_weight(const ems_graph *g, unsigned target,
     return weight;
 }
 
-static void gradient_rows(void *ctx, size_t turn)
+/* The NLL of every target; with the gradient in place of the logits where that
+ * is asked for. */
+static void loss_rows(void *ctx, size_t turn)
 {
     const loss_pass *l = ctx;
     ems_graph *g = l->g;
@@ -75,17 +63,18 @@ static void gradient_rows(void *ctx, size_t turn)
     for (size_t i = 0; i < r->count; i++) {
         const size_t position = r->position + i;
         const unsigned target = target_of(g, l->b, r->sequence, position);
-        const double weight = gradient_weight(g, target, r->sequence,
-                                              position);
+        const float weight =
+            !l->gradient ? 1
+                         : (float)(gradient_weight(g, target, r->sequence,
+                                                   position) / l->total);
         float *const row = g->logits + (r->row + i) * g->ld;
         double *const nll = &g->row_nll[r->row + i];
         *nll = 0;
-        if (target == EMS_PAD || fabs(weight) <= 0)
+        if (target != EMS_PAD && !(fabsf(weight) <= 0))
+            *nll = g->ops->cross_entropy(row, g->V, target, weight,
+                                         !l->gradient) / (double)weight;
+        else if (l->gradient)
             memset(row, 0, g->V * sizeof *row);
-        else
-            *nll = g->ops->cross_entropy(row, g->V, target,
-                                         (float)(weight / l->total), 0) /
-                   (double)(float)(weight / l->total);
     }
 }
 
@@ -125,7 +114,7 @@ static double contrast(ems_graph *g, size_t n)
 
 static loss_pass begin_pass(ems_graph *g, const ems_batch *b)
 {
-    loss_pass l = {g, b, b->weight};
+    loss_pass l = {g, b, b->weight, 0};
     if (!(l.total > 0))
         l.total = ems_graph_weight(g, b);
     if (!(l.total > 0))
@@ -146,7 +135,7 @@ static double loss_of(const loss_pass *l)
 double ems_graph_loss(ems_graph *g, const ems_batch *b)
 {
     loss_pass l = begin_pass(g, b);
-    ems_rows_each(g, nll_rows, &l);
+    ems_rows_each(g, loss_rows, &l);
     return loss_of(&l);
 }
 
@@ -157,10 +146,11 @@ double ems_graph_gradient(ems_graph *g, const ems_batch *b)
     double value = 0;
     const int pairs = ems_excerpts(g) < g->o.batch;
     if (pairs) {
-        ems_rows_each(g, nll_rows, &l);
+        ems_rows_each(g, loss_rows, &l);
         value = loss_of(&l);
     }
-    ems_rows_each(g, gradient_rows, &l);
+    l.gradient = 1;
+    ems_rows_each(g, loss_rows, &l);
     return pairs ? value : loss_of(&l);
 }
 
@@ -188,7 +178,7 @@ ems_score_sums ems_graph_score(ems_graph *g, const ems_batch *b)
 {
     ems_score_sums s = {0};
     loss_pass l = {.g = g, .b = b};
-    ems_rows_each(g, nll_rows, &l);
+    ems_rows_each(g, loss_rows, &l);
     for (size_t n = 0; n < ems_excerpts(g); n++)
         for (size_t i = g->begin[n]; i < g->begin[n + 1]; i++) {
             const unsigned target = target_of(g, b, n, i - g->begin[n]);

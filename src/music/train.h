@@ -39,10 +39,10 @@ typedef struct ems_turn { /* what all ranks agree on before a step */
     double cancelled; /* how many were told to stop */
 } ems_turn;
 
-/* Short excerpts, each twice: with its own valence and with another's. */
+/* Short excerpts, o.pairs of them, each twice: with its own valence and with
+ * another's. */
 typedef struct ems_train_pairs {
     ems_graph *graph;     /* NULL: no pairs are asked for */
-    size_t count;         /* of every step and rank */
     uint16_t *ids;        /* tokens and targets */
     float *reals;         /* seconds and conditions */
 } ems_train_pairs;

@@ -31,8 +31,7 @@ static void note_beginning(const ems_training *t)
          t->o.seed, t->sampler.pieces, t->sampler.held_pieces,
          t->sampler.tokens, t->sampler.held_tokens, t->state.step);
     if (t->o.contrast > 0)
-        note(t, "# and %zu pairs, contrast %g\n", t->pairs.count,
-             t->o.contrast);
+        note(t, "# and %d pairs, contrast %g\n", t->o.pairs, t->o.contrast);
     if (t->o.breaks > 0)
         note(t, "# %g of the excerpts break off before chords\n",
              t->o.breaks);

@@ -50,7 +50,6 @@ int ems_pairs_open(ems_training *t, ems_error *err)
     ems_train_pairs *p = &t->pairs;
     if (!(t->o.contrast > 0))
         return EMS_OK;
-    p->count = (size_t)t->o.pairs;
     p->ids = ems_alloc(ids_of(&g), sizeof *p->ids);
     p->reals = ems_alloc(reals_of(&g), sizeof *p->reals);
     if (!p->ids || !p->reals)
@@ -67,43 +66,47 @@ void ems_pairs_close(ems_train_pairs *p)
     *p = (ems_train_pairs){0};
 }
 
-/* Row i of 2 * count. */
-static ems_excerpt row_of(const ems_train_pairs *p, size_t length, size_t i)
+static size_t pairs_of(const ems_training *t)
 {
-    const size_t rows = 2 * p->count * length;
-    return (ems_excerpt){p->ids + i * length, p->ids + rows + i * length,
+    return (size_t)t->o.pairs;
+}
+
+/* Row i: of the excerpts, then of the others. */
+static ems_excerpt row_of(const ems_training *t, size_t i)
+{
+    const size_t length = graph_options(&t->o).tokens;
+    const size_t all = 2 * pairs_of(t) * length;
+    const ems_train_pairs *p = &t->pairs;
+    return (ems_excerpt){p->ids + i * length, p->ids + all + i * length,
                          p->reals + i * length,
-                         p->reals + rows + EMS_CONDITIONS * i};
+                         p->reals + all + EMS_CONDITIONS * i};
 }
 
 static ems_batch batch_of(const ems_training *t)
 {
-    const size_t length = graph_options(&t->o).tokens;
-    const ems_excerpt e = row_of(&t->pairs, length, 0);
+    const ems_excerpt e = row_of(t, 0);
+    const size_t rank = (size_t)ems_ranks_rank(t->ranks);
     return (ems_batch){.tokens = e.tokens, .targets = e.targets,
                        .seconds = e.seconds, .conditions = e.conditions,
-                       .first = (size_t)ems_ranks_rank(t->ranks) *
-                                t->pairs.count,
+                       .first = rank * pairs_of(t),
                        .weight = t->turn.weight};
 }
 
 double ems_pairs_draw(ems_training *t)
 {
-    ems_train_pairs *p = &t->pairs;
     ems_sampler s = t->sampler; /* shorter excerpts of the same pieces */
-    if (!p->graph)
+    if (!t->pairs.graph)
         return 0;
     s.length = graph_options(&t->o).tokens;
     const ems_batch b = batch_of(t);
-    const uint64_t all = (uint64_t)ems_ranks_size(t->ranks) * p->count;
-    for (size_t i = 0; i < p->count; i++) {
-        ems_rng rng = ems_rng_seed(t->o.seed ^ PAIR_STREAM,
-                                   t->state.step * all + b.first + i);
-        ems_excerpt e = row_of(p, s.length, i);
-        ems_excerpt other = row_of(p, s.length, p->count + i);
+    const uint64_t ranks = (uint64_t)ems_ranks_size(t->ranks);
+    const uint64_t from = t->state.step * ranks * pairs_of(t) + b.first;
+    for (size_t i = 0; i < pairs_of(t); i++) {
+        ems_rng rng = ems_rng_seed(t->o.seed ^ PAIR_STREAM, from + i);
+        ems_excerpt e = row_of(t, i), other = row_of(t, pairs_of(t) + i);
         ems_sample_pair(&s, &rng, &e, &other);
     }
-    return ems_graph_weight(p->graph, &b);
+    return ems_graph_weight(t->pairs.graph, &b);
 }
 
 double ems_pairs_gradient(ems_training *t, uint64_t masks)
